@@ -1,0 +1,10 @@
+//! Narrows: how long a step takes on a machine of many GPUs, and what it waits for.
+//!
+//! The modules in the order of the data, each knowing only those above it:
+//! `units`, `engine`, `spec`, `catalog`, `topology`, `model`, `kernel`, `collective`, `plan`,
+//! `analysis`, `report`, `cli`.
+
+pub mod spec;
+pub mod units;
+pub mod kernel;
+pub mod model;

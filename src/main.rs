@@ -1,0 +1,2 @@
+//! Narrows.
+fn main() {}

@@ -1,0 +1,205 @@
+//! Catalogue files of hardware: GPUs, CPUs, switches, links.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+use super::figure::{Figure, Share};
+use crate::units::{Bytes, BytesPerSecond, FlopsPerSecond, Hertz, Seconds, Watts};
+
+/// A GPU or another accelerator.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GpuSpec {
+    /// `gpu`.
+    pub kind: String,
+    /// Name in the catalogue.
+    pub name: String,
+    /// Name a person would say.
+    pub title: String,
+    /// Maker.
+    pub vendor: String,
+    /// Year of launch.
+    pub year: u16,
+    /// Architecture family; unknown constants come from it.
+    pub architecture: String,
+    /// Sources by short key.
+    #[serde(default)]
+    pub sources: BTreeMap<String, String>,
+    /// The processor.
+    pub compute: Compute,
+    /// Its memory.
+    pub memory: Memory,
+    /// Shortest time from one kernel to the next on the device \[s\].
+    pub launch: Figure<Seconds>,
+    /// Whether the driver allows peer-to-peer copies over PCIe.
+    pub p2p_over_pcie: Figure<bool>,
+    /// Board power.
+    #[serde(default)]
+    pub power: Option<Figure<Watts>>,
+    /// Street or list price \[USD\], a hint.
+    #[serde(default)]
+    pub price_usd: Option<Figure<f64>>,
+}
+
+/// Compute units and their rates.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Compute {
+    /// Units that take one tile at a time (SMs, CUs).
+    pub units: Figure<u32>,
+    /// Clock at which the peaks hold.
+    pub clock: Figure<Hertz>,
+    /// Dense peak rates.
+    pub peak: Peaks,
+    /// Share of the dense matrix peak that a large GEMM reaches.
+    pub achievable: Figure<Share>,
+}
+
+/// Dense peak rates with FP32 (or INT32) accumulation; a multiply-add counts as two.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Peaks {
+    /// Vector FP64.
+    #[serde(default)]
+    pub fp64: Option<Figure<FlopsPerSecond>>,
+    /// Vector FP32.
+    #[serde(default)]
+    pub fp32: Option<Figure<FlopsPerSecond>>,
+    /// Matrix TF32.
+    #[serde(default)]
+    pub tf32: Option<Figure<FlopsPerSecond>>,
+    /// Matrix FP16.
+    #[serde(default)]
+    pub fp16: Option<Figure<FlopsPerSecond>>,
+    /// Matrix BF16.
+    #[serde(default)]
+    pub bf16: Option<Figure<FlopsPerSecond>>,
+    /// Matrix FP8.
+    #[serde(default)]
+    pub fp8: Option<Figure<FlopsPerSecond>>,
+    /// Matrix INT8.
+    #[serde(default)]
+    pub int8: Option<Figure<FlopsPerSecond>>,
+    /// Matrix FP4.
+    #[serde(default)]
+    pub fp4: Option<Figure<FlopsPerSecond>>,
+}
+
+/// A device's or socket's memory.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    /// Capacity.
+    pub size: Figure<Bytes>,
+    /// Datasheet bandwidth, reads and writes together.
+    pub bandwidth: Figure<BytesPerSecond>,
+    /// Share of it that a large stream reaches.
+    pub achievable: Figure<Share>,
+    /// Last-level cache.
+    #[serde(default)]
+    pub l2: Option<Figure<Bytes>>,
+}
+
+/// A CPU socket.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CpuSpec {
+    /// `cpu`.
+    pub kind: String,
+    /// Name in the catalogue.
+    pub name: String,
+    /// Name a person would say.
+    pub title: String,
+    /// Maker.
+    pub vendor: String,
+    /// Year of launch.
+    pub year: u16,
+    /// Architecture family.
+    pub architecture: String,
+    /// Sources by short key.
+    #[serde(default)]
+    pub sources: BTreeMap<String, String>,
+    /// Cores.
+    pub cores: Figure<u32>,
+    /// Base clock.
+    pub clock: Figure<Hertz>,
+    /// FP32 vector peak.
+    pub fp32: Figure<FlopsPerSecond>,
+    /// The socket's memory.
+    pub memory: Memory,
+    /// Time of one thread to issue a kernel, relative to the framework's reference host.
+    pub host_slowdown: Figure<f64>,
+    /// Power.
+    #[serde(default)]
+    pub power: Option<Figure<Watts>>,
+    /// Price \[USD\], a hint.
+    #[serde(default)]
+    pub price_usd: Option<Figure<f64>>,
+}
+
+/// What a link or switch belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkClass {
+    /// NVLink, xGMI between GPUs and their like.
+    GpuLink,
+    /// PCI Express.
+    Pcie,
+    /// Between CPU sockets.
+    Socket,
+    /// Between machines.
+    Network,
+}
+
+/// A switch. Its ports are its links; inside it is non-blocking.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SwitchSpec {
+    /// `switch`.
+    pub kind: String,
+    /// Name in the catalogue.
+    pub name: String,
+    /// Name a person would say.
+    #[serde(default)]
+    pub title: String,
+    /// Fabric it belongs to.
+    pub class: LinkClass,
+    /// Sources by short key.
+    #[serde(default)]
+    pub sources: BTreeMap<String, String>,
+    /// Time through it.
+    #[serde(default)]
+    pub latency: Option<Figure<Seconds>>,
+}
+
+/// A link between two devices; every rate is one direction unless it says otherwise.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkSpec {
+    /// `link`.
+    pub kind: String,
+    /// Name in the catalogue.
+    pub name: String,
+    /// Name a person would say.
+    #[serde(default)]
+    pub title: String,
+    /// Fabric it belongs to.
+    pub class: LinkClass,
+    /// Sources by short key.
+    #[serde(default)]
+    pub sources: BTreeMap<String, String>,
+    /// Signalling rate of one direction.
+    #[serde(default)]
+    pub raw: Option<Figure<BytesPerSecond>>,
+    /// What one large copy reaches in one direction.
+    pub bandwidth: Figure<BytesPerSecond>,
+    /// What both directions reach together when both run; absent where they do not disturb
+    /// each other.
+    #[serde(default)]
+    pub both_directions: Option<Figure<BytesPerSecond>>,
+    /// What the kernels of a collective library reach in one direction, where it differs.
+    #[serde(default)]
+    pub collective: Option<Figure<BytesPerSecond>>,
+    /// Time of the first byte.
+    pub latency: Figure<Seconds>,
+}

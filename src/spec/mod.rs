@@ -1,0 +1,31 @@
+//! What the user wrote: YAML files as plain typed trees with places, and diagnostics.
+//!
+//! In: the text of a file. Out: one struct per kind of file, every name and quantity with the
+//! place it stands at. Knows syntax and ranges, not meaning: whether a device exists is for the
+//! catalogue to say, whether a graph is connected for the topology.
+
+mod device;
+mod diagnostic;
+mod figure;
+mod hostlist;
+mod library;
+mod model;
+mod name_or;
+mod ordered;
+mod read;
+mod topology;
+mod workload;
+
+pub use device::{Compute, CpuSpec, GpuSpec, LinkClass, LinkSpec, Memory, Peaks, SwitchSpec};
+pub use diagnostic::{Diagnostic, Place, nearest};
+pub use figure::{Figure, Share};
+pub use hostlist::{Hostlist, HostlistError};
+pub use library::{FrameworkSpec, LibrarySpec, PathCost, ProtocolSpec};
+pub use model::{Activation, ModelSpec, Norm, Position};
+pub use name_or::NameOr;
+pub use ordered::Ordered;
+pub use read::{Kind, Source, Spanned, parse, read_kind};
+pub use topology::{DeviceUse, LinkUse, PartSpec, TopologySpec, Wiring};
+pub use workload::{
+    CsvFlows, FlowSpec, FlowsSpec, InferenceSpec, Parallel, Precision, Recompute, TrainingSpec,
+};

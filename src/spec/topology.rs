@@ -1,0 +1,123 @@
+//! Topology files: boxes and wires.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+use super::device::{CpuSpec, GpuSpec, LinkClass, LinkSpec, SwitchSpec};
+use super::hostlist::Hostlist;
+use super::name_or::NameOr;
+use super::ordered::Ordered;
+use super::read::Spanned;
+use crate::units::{BytesPerSecond, Seconds};
+
+/// A machine or cluster as written.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopologySpec {
+    /// `topology`.
+    pub kind: String,
+    /// Name.
+    pub name: Spanned<String>,
+    /// Name a person would say.
+    #[serde(default)]
+    pub title: String,
+    /// Where the wiring was read.
+    #[serde(default)]
+    pub source: String,
+    /// What had to be assumed, a sentence each.
+    #[serde(default)]
+    pub assumes: Vec<String>,
+    /// Street or list price \[USD\], a hint.
+    #[serde(default)]
+    pub price_usd: Option<super::figure::Figure<f64>>,
+    /// Another topology that this one is a variant of.
+    #[serde(default, rename = "use")]
+    pub base: Option<Spanned<String>>,
+    /// Catalogue names to replace in `use` and in parts: old name to new name.
+    #[serde(default)]
+    pub replace: BTreeMap<String, Spanned<String>>,
+    /// Whole topologies inside this one, by name pattern; their devices are `part.device`.
+    #[serde(default)]
+    pub parts: Ordered<PartSpec>,
+    /// Devices by name pattern.
+    #[serde(default)]
+    pub devices: Ordered<Spanned<NameOr<DeviceUse>>>,
+    /// Wires.
+    #[serde(default)]
+    pub links: Vec<Spanned<LinkUse>>,
+}
+
+/// A topology used as a part.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartSpec {
+    /// Its name or path.
+    #[serde(rename = "use")]
+    pub base: Spanned<String>,
+}
+
+/// A device defined in place.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceUse {
+    /// A GPU.
+    Gpu(Box<GpuSpec>),
+    /// A CPU socket.
+    Cpu(Box<CpuSpec>),
+    /// A switch.
+    Switch(Box<SwitchSpec>),
+    /// A network interface.
+    Nic {
+        /// Name a person would say.
+        #[serde(default)]
+        title: String,
+    },
+    /// An end point without properties of its own.
+    Host {
+        /// Name a person would say.
+        #[serde(default)]
+        title: String,
+    },
+}
+
+/// One or several wires of a kind.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkUse {
+    /// One end.
+    pub from: Spanned<Hostlist>,
+    /// The other end.
+    pub to: Spanned<Hostlist>,
+    /// Link from the catalogue.
+    #[serde(default, rename = "use")]
+    pub link: Option<Spanned<NameOr<LinkSpec>>>,
+    /// Without `use`: the fabric.
+    #[serde(default)]
+    pub class: Option<LinkClass>,
+    /// Without `use`: rate of one direction.
+    #[serde(default)]
+    pub bandwidth: Option<Spanned<BytesPerSecond>>,
+    /// Without `use`: rate of both directions together.
+    #[serde(default)]
+    pub both_directions: Option<Spanned<BytesPerSecond>>,
+    /// Without `use`: time of the first byte.
+    #[serde(default)]
+    pub latency: Option<Seconds>,
+    /// Parallel links between the two ends.
+    #[serde(default)]
+    pub count: Option<Spanned<u32>>,
+    /// How two lists of ends are joined.
+    #[serde(default)]
+    pub wiring: Wiring,
+}
+
+/// How two lists of ends are joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wiring {
+    /// The longer list in equal blocks over the shorter one; pairs where both are equally long.
+    #[default]
+    Blocks,
+    /// Every end of one list with every end of the other, once.
+    Every,
+}
