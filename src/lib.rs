@@ -4,6 +4,7 @@
 //! `units`, `engine`, `spec`, `catalog`, `topology`, `model`, `kernel`, `collective`, `plan`,
 //! `analysis`, `report`, `cli`.
 
+pub mod engine;
 pub mod spec;
 pub mod units;
 pub mod kernel;
