@@ -4,8 +4,12 @@
 //! `units`, `engine`, `spec`, `catalog`, `topology`, `model`, `kernel`, `collective`, `plan`,
 //! `analysis`, `report`, `cli`.
 
+pub mod catalog;
+pub mod collective;
 pub mod engine;
 pub mod spec;
+pub mod topology;
 pub mod units;
+pub mod fabric;
 pub mod kernel;
 pub mod model;

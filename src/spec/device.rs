@@ -170,6 +170,9 @@ pub struct SwitchSpec {
     /// Time through it.
     #[serde(default)]
     pub latency: Option<Figure<Seconds>>,
+    /// Whether it is a root complex of a CPU rather than a switch of the board.
+    #[serde(default)]
+    pub host_bridge: bool,
 }
 
 /// A link between two devices; every rate is one direction unless it says otherwise.
@@ -197,6 +200,9 @@ pub struct LinkSpec {
     /// each other.
     #[serde(default)]
     pub both_directions: Option<Figure<BytesPerSecond>>,
+    /// The same, but only for traffic from and to host memory.
+    #[serde(default)]
+    pub both_directions_host: Option<Figure<BytesPerSecond>>,
     /// What the kernels of a collective library reach in one direction, where it differs.
     #[serde(default)]
     pub collective: Option<Figure<BytesPerSecond>>,

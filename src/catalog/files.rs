@@ -1,0 +1,171 @@
+//! The files: shipped ones, and the user's in front of them.
+
+use include_dir::{Dir, include_dir};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::entry::{AnyDevice, Entry};
+use super::load::read_file;
+use crate::spec::{Diagnostic, Kind, Source, parse, read_kind};
+
+static DATA: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/catalog/data");
+static TOPOLOGIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/topologies");
+static WORKLOADS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/workloads");
+
+/// One file of the catalogue.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its name: that of the file without the extension.
+    pub name: String,
+    /// Its text.
+    pub source: Arc<Source>,
+}
+
+/// All known files by name. Names are unique over all kinds.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    files: BTreeMap<String, Listed>,
+}
+
+impl Catalog {
+    /// The shipped catalogue.
+    ///
+    /// # Errors
+    /// A shipped file has no kind, which a test prevents.
+    pub fn shipped() -> Result<Self, Diagnostic> {
+        let mut catalog = Self::default();
+        for folder in [&DATA, &TOPOLOGIES, &WORKLOADS] {
+            catalog.take_embedded(folder)?;
+        }
+        Ok(catalog)
+    }
+
+    /// Puts every `*.yaml` of a user's folder in front of the files known so far.
+    ///
+    /// # Errors
+    /// The folder or a file in it cannot be read, or a file has no kind.
+    pub fn add_folder(&mut self, folder: &Path) -> Result<(), Diagnostic> {
+        let unreadable = |e: std::io::Error| {
+            Diagnostic::new(format!("cannot read the folder `{}`: {e}", folder.display()))
+        };
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+            paths.push(entry.map_err(unreadable)?.path());
+        }
+        paths.sort();
+        for path in paths {
+            if path.extension().is_some_and(|e| e == "yaml") {
+                self.take(read_file(&path)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_embedded(&mut self, folder: &Dir<'_>) -> Result<(), Diagnostic> {
+        for file in folder.files() {
+            let text = file.contents_utf8().unwrap_or_default();
+            if file.path().extension().is_some_and(|e| e == "yaml") {
+                self.take(Source::new(
+                    format!("catalogue:{}", file.path().display()),
+                    text,
+                ))?;
+            }
+        }
+        folder.dirs().try_for_each(|inner| self.take_embedded(inner))
+    }
+
+    fn take(&mut self, source: Arc<Source>) -> Result<(), Diagnostic> {
+        let kind = read_kind(&source)?;
+        let stem = Path::new(&source.path).file_stem().unwrap_or_default();
+        let name = stem.to_string_lossy().into_owned();
+        let listed = Listed {
+            kind,
+            name: name.clone(),
+            source,
+        };
+        self.files.insert(name, listed);
+        Ok(())
+    }
+
+    /// Every file, by name.
+    pub fn list(&self) -> impl Iterator<Item = &Listed> {
+        self.files.values()
+    }
+
+    /// The names of one kind.
+    pub fn names(&self, kind: Kind) -> Vec<&str> {
+        let of_kind = self.files.values().filter(|f| f.kind == kind);
+        of_kind.map(|f| f.name.as_str()).collect()
+    }
+
+    /// The file of a name, whatever its kind.
+    pub fn file(&self, name: &str) -> Option<&Listed> {
+        self.files.get(name)
+    }
+
+    /// The source of an entry of kind `T`.
+    ///
+    /// # Errors
+    /// There is none of that name; the nearest name of its kind is suggested.
+    pub fn source<T: Entry>(&self, name: &str) -> Result<Arc<Source>, Diagnostic> {
+        match self.files.get(name) {
+            Some(listed) if listed.kind == T::KIND => Ok(Arc::clone(&listed.source)),
+            Some(listed) => Err(Diagnostic::new(format!(
+                "`{name}` is a {}, not a {}",
+                noun(listed.kind),
+                noun(T::KIND)
+            ))),
+            None => Err(
+                Diagnostic::new(format!("unknown {} `{name}`", noun(T::KIND)))
+                    .suggest(name, self.names(T::KIND)),
+            ),
+        }
+    }
+
+    /// An entry of kind `T`.
+    ///
+    /// # Errors
+    /// There is none of that name, or its file does not parse.
+    pub fn get<T: Entry>(&self, name: &str) -> Result<Arc<T>, Diagnostic> {
+        parse(&self.source::<T>(name)?).map(Arc::new)
+    }
+
+    /// A GPU, CPU or switch of any kind.
+    ///
+    /// # Errors
+    /// There is no device of that name; the nearest one is suggested.
+    pub fn device(&self, name: &str) -> Result<AnyDevice, Diagnostic> {
+        match self.files.get(name).map(|listed| listed.kind) {
+            Some(Kind::Gpu) => self.get(name).map(AnyDevice::Gpu),
+            Some(Kind::Cpu) => self.get(name).map(AnyDevice::Cpu),
+            Some(Kind::Switch) => self.get(name).map(AnyDevice::Switch),
+            Some(other) => Err(Diagnostic::new(format!(
+                "`{name}` is a {}, not a device",
+                noun(other)
+            ))),
+            None => {
+                let kinds = [Kind::Gpu, Kind::Cpu, Kind::Switch];
+                let valid = kinds.iter().flat_map(|kind| self.names(*kind));
+                Err(Diagnostic::new(format!("unknown device `{name}`")).suggest(name, valid))
+            }
+        }
+    }
+}
+
+/// What a kind is called in a message.
+fn noun(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Gpu => "GPU",
+        Kind::Cpu => "CPU",
+        Kind::Switch => "switch",
+        Kind::Link => "link",
+        Kind::Model => "model",
+        Kind::Framework => "framework",
+        Kind::Library => "communication library",
+        Kind::Topology => "topology",
+        Kind::Training | Kind::Inference | Kind::Flows => "workload",
+    }
+}

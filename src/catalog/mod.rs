@@ -1,0 +1,12 @@
+//! What is known: devices, links, models, software, machines and workloads as YAML files.
+//!
+//! In: names. Out: parsed entries. The files travel inside the binary; a folder of the user's own
+//! files comes first. Knows files and names, not what the figures mean.
+
+mod entry;
+mod files;
+mod load;
+
+pub use entry::{AnyDevice, Entry};
+pub use files::{Catalog, Listed};
+pub use load::{load, read_file};

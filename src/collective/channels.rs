@@ -1,0 +1,243 @@
+//! Rings over a group, found on the graph.
+//!
+//! Three ways, as NCCL has them: GPU links through switches (one ring that uses every plane at
+//! once), GPU links from card to card (as many Hamiltonian rings as the mesh carries), and PCIe
+//! (one ring ordered by the tree, so that every host bridge is crossed once in each direction).
+
+use crate::fabric::{Fabric, PeerRule, TransferPath, Transport, transfer};
+use crate::spec::LinkClass;
+use crate::topology::{DeviceId, Through, find_route};
+
+/// One ring with its share of the data.
+#[derive(Debug, Clone)]
+pub struct Channel {
+    /// Positions in the group, in ring order.
+    pub order: Vec<usize>,
+    /// Path from each position of `order` to the next, the last to the first.
+    pub paths: Vec<TransferPath>,
+    /// Share of the data it carries.
+    pub share: f64,
+}
+
+/// Steps that the search for Hamiltonian rings may take: enough for 16 cards of any mesh in use,
+/// and far below a millisecond's worth.
+const SEARCH_BUDGET: u32 = 200_000;
+
+/// Candidate sets of channels for a group; each set is a complete way to run a ring.
+pub(super) fn candidates(fabric: &Fabric, group: &[DeviceId]) -> Vec<Vec<Channel>> {
+    let mut sets = Vec::new();
+    let rings = mesh_rings(&link_units(fabric, group));
+    if !rings.is_empty() {
+        let share = 1.0 / rings.len() as f64;
+        let channels = rings
+            .into_iter()
+            .map(|order| mesh_channel(fabric, group, order, share));
+        sets.extend(channels.collect::<Option<Vec<_>>>());
+    }
+    let order = tree_order(fabric, group);
+    sets.extend(path_channel(fabric, group, order).map(|channel| vec![channel]));
+    sets
+}
+
+/// Parallel GPU links from card to card, by position: directed units.
+fn link_units(fabric: &Fabric, group: &[DeviceId]) -> Vec<Vec<u32>> {
+    let mut units = vec![vec![0; group.len()]; group.len()];
+    let position = |id| group.iter().position(|member| *member == id);
+    for (_, a, b, wire) in fabric.topology.wires() {
+        if let (LinkClass::GpuLink, Some(a), Some(b)) = (wire.class, position(a), position(b)) {
+            units[a][b] += wire.count;
+            units[b][a] += wire.count;
+        }
+    }
+    units
+}
+
+/// As many rings as the mesh carries, each taken in both directions.
+fn mesh_rings(units: &[Vec<u32>]) -> Vec<Vec<usize>> {
+    let n = units.len();
+    let degree = |row: &Vec<u32>| row.iter().sum::<u32>();
+    let least = units.iter().map(degree).min().unwrap_or(0);
+    let most = if n == 2 { least } else { least / 2 };
+    for count in (1..=most).rev() {
+        let mut search = RingSearch {
+            units: units.to_vec(),
+            rings: Vec::new(),
+            budget: SEARCH_BUDGET,
+        };
+        if search.find(count as usize) {
+            return both_directions(search.rings, n);
+        }
+    }
+    Vec::new()
+}
+
+/// Every ring and its reverse; two cards have only one ring.
+fn both_directions(rings: Vec<Vec<usize>>, n: usize) -> Vec<Vec<usize>> {
+    if n == 2 {
+        return rings;
+    }
+    let reversed = |ring: &Vec<usize>| {
+        let rest = ring[1..].iter().rev().copied();
+        std::iter::once(ring[0]).chain(rest).collect()
+    };
+    let backward: Vec<Vec<usize>> = rings.iter().map(reversed).collect();
+    rings.into_iter().chain(backward).collect()
+}
+
+/// Depth-first search with backtracking for link-disjoint Hamiltonian rings.
+struct RingSearch {
+    /// Links not used yet (the same both ways: a ring is run in both directions).
+    units: Vec<Vec<u32>>,
+    rings: Vec<Vec<usize>>,
+    budget: u32,
+}
+
+impl RingSearch {
+    /// Finds `count` more rings.
+    fn find(&mut self, count: usize) -> bool {
+        count == 0 || self.extend(&mut vec![0], count)
+    }
+
+    /// Extends a ring begun at card 0; when it closes, goes on to the next ring.
+    fn extend(&mut self, path: &mut Vec<usize>, count: usize) -> bool {
+        if self.budget == 0 {
+            return false;
+        }
+        self.budget -= 1;
+        let at = path[path.len() - 1];
+        if path.len() == self.units.len() {
+            if self.units[at][0] == 0 {
+                return false;
+            }
+            self.take(at, 0);
+            self.rings.push(path.clone());
+            if self.find(count - 1) {
+                return true;
+            }
+            self.rings.pop();
+            self.give(at, 0);
+            return false;
+        }
+        for next in self.most_links_first(at) {
+            if path.contains(&next) {
+                continue;
+            }
+            self.take(at, next);
+            path.push(next);
+            if self.extend(path, count) {
+                return true;
+            }
+            path.pop();
+            self.give(at, next);
+        }
+        false
+    }
+
+    /// Neighbours by links left, then number.
+    fn most_links_first(&self, at: usize) -> Vec<usize> {
+        let row = &self.units[at];
+        let mut next: Vec<usize> = (0..row.len()).filter(|to| row[*to] > 0).collect();
+        next.sort_by_key(|to| (std::cmp::Reverse(row[*to]), *to));
+        next
+    }
+
+    fn take(&mut self, a: usize, b: usize) {
+        self.units[a][b] -= 1;
+        if a != b && self.units.len() > 2 {
+            self.units[b][a] -= 1;
+        }
+    }
+
+    fn give(&mut self, a: usize, b: usize) {
+        self.units[a][b] += 1;
+        if a != b && self.units.len() > 2 {
+            self.units[b][a] += 1;
+        }
+    }
+}
+
+/// A ring over card-to-card links.
+fn mesh_channel(
+    fabric: &Fabric,
+    group: &[DeviceId],
+    order: Vec<usize>,
+    share: f64,
+) -> Option<Channel> {
+    let channel = path_channel(fabric, group, order)?;
+    let all_links = channel
+        .paths
+        .iter()
+        .all(|path| path.transport == Transport::GpuLink);
+    all_links.then_some(Channel { share, ..channel })
+}
+
+/// A ring in a given order over the best path of each hop.
+fn path_channel(fabric: &Fabric, group: &[DeviceId], order: Vec<usize>) -> Option<Channel> {
+    let path = |i: usize| {
+        let from = group[order[i]];
+        let to = group[order[(i + 1) % order.len()]];
+        transfer(fabric, from, to, PeerRule::SameSwitch, true)
+    };
+    let paths = (0..order.len()).map(path).collect::<Option<Vec<_>>>()?;
+    Some(Channel {
+        order,
+        paths,
+        share: 1.0,
+    })
+}
+
+/// Positions ordered by where they hang in the PCIe tree: by socket, then by switch from the root
+/// down, then by number.
+fn tree_order(fabric: &Fabric, group: &[DeviceId]) -> Vec<usize> {
+    let topology = &fabric.topology;
+    let place = |id: DeviceId| {
+        let route = topology
+            .cpus()
+            .into_iter()
+            .filter_map(|cpu| Some((cpu, find_route(topology, id, cpu, Through::Host)?)))
+            .min_by_key(|(cpu, route)| (route.passes.len(), *cpu));
+        let Some((cpu, route)) = route else {
+            return Vec::new();
+        };
+        let from_root = route.passes.into_iter().rev();
+        std::iter::once(cpu).chain(from_root).collect()
+    };
+    let mut order: Vec<usize> = (0..group.len()).collect();
+    let places: Vec<Vec<DeviceId>> = group.iter().map(|id| place(*id)).collect();
+    order.sort_by(|a, b| places[*a].cmp(&places[*b]).then(a.cmp(b)));
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Hybrid cube mesh of the DGX-1 with V100: 8 double and 8 single edges, three rings.
+    #[test]
+    fn hybrid_cube_mesh_carries_three_rings_both_ways() {
+        let double = [(0, 3), (0, 4), (1, 2), (1, 5), (2, 3), (4, 7), (5, 6), (6, 7)];
+        let single = [(0, 1), (0, 2), (1, 3), (2, 6), (3, 7), (4, 5), (4, 6), (5, 7)];
+        let mut units = vec![vec![0; 8]; 8];
+        for (edges, count) in [(double, 2), (single, 1)] {
+            for (a, b) in edges {
+                units[a][b] = count;
+                units[b][a] = count;
+            }
+        }
+        assert_eq!(mesh_rings(&units).len(), 6);
+    }
+
+    #[test]
+    fn a_pair_uses_all_its_links_and_a_lonely_card_has_no_ring() {
+        assert_eq!(mesh_rings(&[vec![0, 4], vec![4, 0]]).len(), 4);
+        assert!(mesh_rings(&[vec![0, 0], vec![0, 0]]).is_empty());
+    }
+
+    #[test]
+    fn a_full_mesh_of_eight_carries_three_rings_both_ways() {
+        let units: Vec<Vec<u32>> = (0..8)
+            .map(|a| (0..8).map(|b| u32::from(a != b)).collect())
+            .collect();
+        assert_eq!(mesh_rings(&units).len(), 6);
+    }
+}

@@ -1,0 +1,93 @@
+//! A group of devices with the channels found for it: what a library sets up once.
+
+use super::bandwidth::alone;
+use super::channels::{Channel, candidates};
+use super::operation::Operation;
+use super::ring::edge_demands;
+use crate::fabric::{Fabric, Transport};
+use crate::spec::{Diagnostic, LibrarySpec};
+use crate::topology::DeviceId;
+
+/// A group and its channels.
+#[derive(Debug, Clone)]
+pub struct Communicator<'a> {
+    /// The machine.
+    pub fabric: &'a Fabric,
+    /// The library.
+    pub library: &'a LibrarySpec,
+    /// Devices by rank in the group.
+    pub group: Vec<DeviceId>,
+    /// Rings; their shares sum to 1.
+    pub channels: Vec<Channel>,
+}
+
+impl<'a> Communicator<'a> {
+    /// Finds the channels of a group: of all ways, the one of the highest bandwidth.
+    ///
+    /// # Errors
+    /// The group has no member, or two of them are not connected.
+    pub fn new(
+        fabric: &'a Fabric,
+        library: &'a LibrarySpec,
+        group: Vec<DeviceId>,
+    ) -> Result<Self, Diagnostic> {
+        if group.is_empty() {
+            return Err(Diagnostic::new("a collective needs at least one device"));
+        }
+        let mut communicator = Self {
+            fabric,
+            library,
+            group,
+            channels: Vec::new(),
+        };
+        if communicator.group.len() > 1 {
+            let sets = candidates(fabric, &communicator.group);
+            let rate = |channels: &Vec<Channel>| {
+                let demands = edge_demands(&communicator.with(channels), Operation::AllReduce);
+                alone(fabric, &demands)
+            };
+            let best = sets
+                .into_iter()
+                .map(|channels| (rate(&channels), channels))
+                .reduce(|best, next| if next.0 > best.0 { next } else { best });
+            let (_, channels) = best.ok_or_else(|| communicator.disconnected())?;
+            communicator.channels = channels;
+        }
+        Ok(communicator)
+    }
+
+    /// The same group with other channels.
+    fn with(&self, channels: &[Channel]) -> Self {
+        Self {
+            channels: channels.to_vec(),
+            ..self.clone()
+        }
+    }
+
+    /// Members.
+    pub fn size(&self) -> usize {
+        self.group.len()
+    }
+
+    /// The slowest kind of path that a hop of the rings takes.
+    pub fn slowest_transport(&self) -> Transport {
+        let paths = self.channels.iter().flat_map(|channel| &channel.paths);
+        let transports = paths.map(|path| path.transport);
+        transports.max().unwrap_or(Transport::GpuLink)
+    }
+
+    /// The message for a group that no ring can join.
+    fn disconnected(&self) -> Diagnostic {
+        let names: Vec<&str> = self
+            .group
+            .iter()
+            .map(|id| self.fabric.topology.device(*id).name.as_str())
+            .collect();
+        Diagnostic::new(format!(
+            "no path connects the devices {} of `{}`",
+            names.join(", "),
+            self.fabric.topology.name
+        ))
+        .help("wire them to each other, to a switch, or to CPUs that are wired to each other")
+    }
+}

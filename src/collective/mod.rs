@@ -1,0 +1,19 @@
+//! Collectives: from an operation on a group of devices to demands and latency, or to single sends.
+//!
+//! In: a [`Fabric`](crate::fabric::Fabric), a group and a library's figures. Out: a
+//! [`CollectivePlan`] (the whole collective as *one* activity) or the same collective as
+//! chunk-by-chunk activities in a program (the teaching view, and the check of the first form).
+//! Knows nothing of training or inference.
+
+mod bandwidth;
+mod channels;
+mod communicator;
+mod operation;
+mod ring;
+mod steps;
+
+pub use channels::Channel;
+pub use communicator::Communicator;
+pub use operation::Operation;
+pub use ring::CollectivePlan;
+pub use steps::expand_steps;

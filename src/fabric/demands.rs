@@ -1,0 +1,35 @@
+//! Demands under construction: one coefficient per resource.
+
+use crate::engine::ResourceId;
+
+/// A sparse vector of demands, sorted by resource.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Demands(Vec<(ResourceId, f64)>);
+
+impl Demands {
+    /// Adds to the coefficient of one resource.
+    pub fn add(&mut self, resource: ResourceId, coefficient: f64) {
+        match self.0.binary_search_by_key(&resource, |(r, _)| *r) {
+            Ok(at) => self.0[at].1 += coefficient,
+            Err(at) => self.0.insert(at, (resource, coefficient)),
+        }
+    }
+
+    /// Adds `factor` times another vector.
+    pub fn add_scaled(&mut self, other: &Demands, factor: f64) {
+        for (resource, coefficient) in &other.0 {
+            self.add(*resource, coefficient * factor);
+        }
+    }
+
+    /// As the engine takes them.
+    pub fn as_slice(&self) -> &[(ResourceId, f64)] {
+        &self.0
+    }
+
+    /// The coefficient of one resource.
+    pub fn of(&self, resource: ResourceId) -> f64 {
+        let found = self.0.binary_search_by_key(&resource, |(r, _)| *r);
+        found.map_or(0.0, |at| self.0[at].1)
+    }
+}

@@ -1,0 +1,346 @@
+//! From what was written to the graph: `use`, parts, ranges, wiring.
+
+use petgraph::graph::UnGraph;
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+
+use super::graph::{Device, DeviceId, DeviceKind, Topology, Wire};
+use crate::catalog::{AnyDevice, Catalog, load};
+use crate::spec::{
+    DeviceUse, Diagnostic, Hostlist, Kind, LinkSpec, LinkUse, NameOr, Source, Spanned,
+    SwitchSpec, TopologySpec, Wiring, parse,
+};
+use crate::units::{BytesPerSecond, Seconds};
+
+/// Most devices a topology may have.
+const MAX_DEVICES: usize = 1 << 20;
+/// Most wires a topology may have.
+const MAX_WIRES: usize = 1 << 23;
+
+/// Builds the topology that a file describes.
+///
+/// # Errors
+/// One diagnostic with its place for an unknown name, a duplicate, a range that does not fit, a
+/// `use` that leads back to itself, or too large an expansion.
+pub fn expand(catalog: &Catalog, source: &Arc<Source>) -> Result<Topology, Diagnostic> {
+    let mut expansion = Expansion {
+        catalog,
+        graph: UnGraph::default(),
+        names: FxHashMap::default(),
+        replace: Vec::new(),
+        open: Vec::new(),
+    };
+    let spec = expansion.file(source, "")?;
+    Ok(Topology {
+        name: spec.name.value,
+        title: spec.title,
+        source: spec.source,
+        assumes: spec.assumes,
+        price_usd: spec.price_usd.map(|price| price.value),
+        graph: expansion.graph,
+    })
+}
+
+/// The graph as it grows.
+struct Expansion<'a> {
+    catalog: &'a Catalog,
+    graph: UnGraph<Device, Wire, u32>,
+    names: FxHashMap<String, DeviceId>,
+    /// Replacements of the files now open, outermost first.
+    replace: Vec<(String, String)>,
+    /// Paths of the files now open, to find a cycle.
+    open: Vec<String>,
+}
+
+impl Expansion<'_> {
+    /// Adds everything of a file, its devices named with `prefix` in front.
+    fn file(&mut self, source: &Arc<Source>, prefix: &str) -> Result<TopologySpec, Diagnostic> {
+        let mut spec: TopologySpec = parse(source)?;
+        self.open.push(source.path.clone());
+        let replaced = self.replace.len();
+        let new: Vec<_> = spec.replace.iter().collect();
+        for (old, name) in new {
+            self.replace.push((old.clone(), name.value.clone()));
+        }
+        if let Some(base) = &spec.base {
+            let base = self.nested(source, base, prefix)?;
+            inherit(&mut spec, base);
+        }
+        for (pattern, part) in &spec.parts.0 {
+            for name in expand_pattern(source, pattern)?.names {
+                self.nested(source, &part.base, &format!("{prefix}{name}."))?;
+            }
+        }
+        for (pattern, device) in &spec.devices.0 {
+            for name in expand_pattern(source, pattern)?.names {
+                let kind = self.device(source, device)?;
+                self.add_device(source, pattern, format!("{prefix}{name}"), kind)?;
+            }
+        }
+        for link in &spec.links {
+            self.add_links(source, link, prefix)?;
+        }
+        self.replace.truncate(replaced);
+        self.open.pop();
+        Ok(spec)
+    }
+
+    /// Adds a file that another one uses.
+    fn nested(
+        &mut self,
+        source: &Arc<Source>,
+        name: &Spanned<String>,
+        prefix: &str,
+    ) -> Result<TopologySpec, Diagnostic> {
+        let at = |diagnostic: Diagnostic| diagnostic.at(source.place(name));
+        let used = load(self.catalog, name, &[Kind::Topology], "topology").map_err(at)?;
+        if let Some(start) = self.open.iter().position(|path| *path == used.path) {
+            let mut cycle = self.open[start..].to_vec();
+            cycle.push(used.path.clone());
+            return Err(at(Diagnostic::new(format!(
+                "`use: {}` leads back to itself: {}",
+                name.value,
+                cycle.join(" → ")
+            ))));
+        }
+        self.file(&used, prefix)
+    }
+
+    /// The name that stands for `name` after all replacements of the files now open.
+    fn replaced<'n>(&'n self, name: &'n str) -> &'n str {
+        let newest_first = self.replace.iter().rev();
+        newest_first.fold(name, |name, (old, new)| if name == old { new } else { name })
+    }
+
+    /// Resolves what a device is.
+    fn device(
+        &self,
+        source: &Arc<Source>,
+        device: &Spanned<NameOr<DeviceUse>>,
+    ) -> Result<DeviceKind, Diagnostic> {
+        match &device.value {
+            NameOr::Name(name) => {
+                let found = self.catalog.device(self.replaced(name));
+                Ok(kind_of(found.map_err(|d| d.at(source.place(device)))?))
+            }
+            NameOr::Inline(inline) => Ok(match inline.as_ref() {
+                DeviceUse::Gpu(spec) => DeviceKind::Gpu(Arc::new((**spec).clone())),
+                DeviceUse::Cpu(spec) => DeviceKind::Cpu(Arc::new((**spec).clone())),
+                DeviceUse::Switch(spec) => switch(spec),
+                DeviceUse::Nic { .. } => DeviceKind::Nic,
+                DeviceUse::Host { .. } => DeviceKind::Host,
+            }),
+        }
+    }
+
+    fn add_device(
+        &mut self,
+        source: &Arc<Source>,
+        pattern: &Spanned<String>,
+        name: String,
+        kind: DeviceKind,
+    ) -> Result<(), Diagnostic> {
+        if self.graph.node_count() >= MAX_DEVICES {
+            return Err(Diagnostic::new(format!("more than {MAX_DEVICES} devices"))
+                .at(source.place(pattern)));
+        }
+        let id = self.graph.add_node(Device {
+            name: name.clone(),
+            kind,
+        });
+        match self.names.insert(name.clone(), id) {
+            None => Ok(()),
+            Some(_) => Err(Diagnostic::new(format!("two devices are called `{name}`"))
+                .at(source.place(pattern))),
+        }
+    }
+
+    /// Adds the wires of one entry.
+    fn add_links(
+        &mut self,
+        source: &Arc<Source>,
+        link: &Spanned<LinkUse>,
+        prefix: &str,
+    ) -> Result<(), Diagnostic> {
+        let wire = self.wire(source, link)?;
+        let from = self.ends(source, &link.from, prefix)?;
+        let to = self.ends(source, &link.to, prefix)?;
+        for (a, b) in pairs(source, link, &from, &to)? {
+            if a == b {
+                let name = &self.graph[a].name;
+                return Err(Diagnostic::new(format!("`{name}` is wired to itself"))
+                    .at(source.place(&link.to)));
+            }
+            if self.graph.edge_count() >= MAX_WIRES {
+                return Err(Diagnostic::new(format!("more than {MAX_WIRES} wires"))
+                    .at(source.place(&link.from)));
+            }
+            self.graph.add_edge(a, b, wire.clone());
+        }
+        Ok(())
+    }
+
+    /// The devices that a pattern of ends names.
+    fn ends(
+        &self,
+        source: &Arc<Source>,
+        ends: &Spanned<Hostlist>,
+        prefix: &str,
+    ) -> Result<Vec<DeviceId>, Diagnostic> {
+        let find = |name: &String| {
+            self.names.get(&format!("{prefix}{name}")).copied().ok_or_else(|| {
+                let mut valid: Vec<&str> = self.names.keys().map(String::as_str).collect();
+                valid.sort_unstable();
+                Diagnostic::new(format!("there is no device `{name}` to wire"))
+                    .at(source.place(ends))
+                    .suggest(name, valid)
+            })
+        };
+        ends.names.iter().map(find).collect()
+    }
+
+    /// Resolves what a link is.
+    fn wire(&self, source: &Arc<Source>, link: &Spanned<LinkUse>) -> Result<Wire, Diagnostic> {
+        let count = link.count.as_ref().map_or(1, |count| count.value);
+        if let Some(written) = &link.count
+            && !(1..=1024).contains(&count)
+        {
+            return Err(Diagnostic::new(format!("`count: {count}` is not 1 to 1024"))
+                .at(source.place(written)));
+        }
+        match &link.link {
+            Some(named) => {
+                let spec = match &named.value {
+                    NameOr::Name(name) => self
+                        .catalog
+                        .get::<LinkSpec>(self.replaced(name))
+                        .map_err(|d| d.at(source.place(named)))?,
+                    NameOr::Inline(spec) => Arc::new((**spec).clone()),
+                };
+                wire_of(&spec, count).map_err(|d| d.at(source.place(named)))
+            }
+            None => plain_wire(source, link, count),
+        }
+    }
+}
+
+/// Takes over from the base what the variant does not say.
+fn inherit(spec: &mut TopologySpec, base: TopologySpec) {
+    if spec.title.is_empty() {
+        spec.title = base.title;
+    }
+    if spec.source.is_empty() {
+        spec.source = base.source;
+    }
+    spec.assumes.extend(base.assumes);
+}
+
+/// Expands a device pattern, with its place in errors.
+fn expand_pattern(
+    source: &Arc<Source>,
+    pattern: &Spanned<String>,
+) -> Result<Hostlist, Diagnostic> {
+    Hostlist::parse(pattern)
+        .map_err(|e| Diagnostic::new(e.to_string()).at(source.place(pattern)))
+}
+
+/// A device from the catalogue.
+fn kind_of(device: AnyDevice) -> DeviceKind {
+    match device {
+        AnyDevice::Gpu(spec) => DeviceKind::Gpu(spec),
+        AnyDevice::Cpu(spec) => DeviceKind::Cpu(spec),
+        AnyDevice::Switch(spec) => switch(&spec),
+    }
+}
+
+fn switch(spec: &SwitchSpec) -> DeviceKind {
+    DeviceKind::Switch {
+        class: spec.class,
+        model: spec.name.clone(),
+        latency: spec.latency.as_ref().map_or(Seconds(0.0), |l| l.value),
+        host_bridge: spec.host_bridge,
+    }
+}
+
+/// `count` parallel links of a catalogue entry.
+fn wire_of(spec: &LinkSpec, count: u32) -> Result<Wire, Diagnostic> {
+    let times = |rate: BytesPerSecond| BytesPerSecond(rate.0 * f64::from(count));
+    if spec.bandwidth.value.0 <= 0.0 {
+        return Err(Diagnostic::new(format!("link `{}` has no bandwidth", spec.name)));
+    }
+    let collective = spec.collective.as_ref().unwrap_or(&spec.bandwidth);
+    let optional = |figure: &Option<crate::spec::Figure<BytesPerSecond>>| {
+        figure.as_ref().map(|figure| times(figure.value))
+    };
+    Ok(Wire {
+        model: spec.name.clone(),
+        class: spec.class,
+        count,
+        bandwidth: times(spec.bandwidth.value),
+        both_directions: optional(&spec.both_directions),
+        both_directions_host: optional(&spec.both_directions_host),
+        collective: times(collective.value),
+        latency: spec.latency.value,
+    })
+}
+
+/// A link given by its figures alone.
+fn plain_wire(
+    source: &Arc<Source>,
+    link: &Spanned<LinkUse>,
+    count: u32,
+) -> Result<Wire, Diagnostic> {
+    let Some(bandwidth) = &link.bandwidth else {
+        return Err(
+            Diagnostic::new("this link has neither `use` nor `bandwidth`")
+                .at(source.place(&link.from))
+                .help("name a link of the catalogue with `use:`, or give `bandwidth:` and `latency:`"),
+        );
+    };
+    let positive = |rate: &Spanned<BytesPerSecond>| {
+        if rate.0 > 0.0 {
+            Ok(BytesPerSecond(rate.0 * f64::from(count)))
+        } else {
+            Err(Diagnostic::new("a link's bandwidth must be above 0").at(source.place(rate)))
+        }
+    };
+    let rate = positive(bandwidth)?;
+    Ok(Wire {
+        model: String::new(),
+        class: link.class.unwrap_or(crate::spec::LinkClass::Network),
+        count,
+        bandwidth: rate,
+        both_directions: link.both_directions.as_ref().map(positive).transpose()?,
+        both_directions_host: None,
+        collective: rate,
+        latency: link.latency.unwrap_or(Seconds(0.0)),
+    })
+}
+
+/// Which end is wired to which.
+fn pairs(
+    source: &Arc<Source>,
+    link: &Spanned<LinkUse>,
+    from: &[DeviceId],
+    to: &[DeviceId],
+) -> Result<Vec<(DeviceId, DeviceId)>, Diagnostic> {
+    if link.wiring == Wiring::Every {
+        if from.len().saturating_mul(to.len()) > MAX_WIRES {
+            return Err(Diagnostic::new(format!("more than {MAX_WIRES} wires"))
+                .at(source.place(&link.from)));
+        }
+        let all = from.iter().flat_map(|a| to.iter().map(|b| (*a, *b)));
+        return Ok(all.filter(|(a, b)| from != to || a < b).collect());
+    }
+    let (long, short) = (from.len().max(to.len()), from.len().min(to.len()));
+    if long % short != 0 {
+        return Err(Diagnostic::new(format!(
+            "{} ends cannot be spread evenly over {}",
+            long, short
+        ))
+        .at(source.place(&link.to))
+        .help("one list must be a whole multiple of the other, or use `wiring: every`"));
+    }
+    let block = |list: &[DeviceId], i: usize| list[i * list.len() / long];
+    Ok((0..long).map(|i| (block(from, i), block(to, i))).collect())
+}

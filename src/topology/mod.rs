@@ -1,0 +1,19 @@
+//! The machine as a graph: devices, wires, routes.
+//!
+//! In: a [`TopologySpec`](crate::spec::TopologySpec) and the catalogue. Out: a [`Topology`] with
+//! every device and link resolved, and routes over it. Knows nothing of time or of who sends
+//! what.
+
+mod check;
+mod expand;
+mod graph;
+mod path_kind;
+mod render;
+mod route;
+
+pub use check::check;
+pub use expand::expand;
+pub use graph::{Device, DeviceId, DeviceKind, LinkId, Topology, Wire};
+pub use path_kind::{PathKind, path_kind, path_matrix};
+pub use render::{describe, resolved_yaml};
+pub use route::{Hop, Route, Through, find_route, find_route_via};
