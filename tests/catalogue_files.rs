@@ -52,8 +52,15 @@ fn check(directory: &str, kinds: &[Kind]) {
         let text = std::fs::read_to_string(&path).expect("a readable file");
         let source = Source::new(path.display().to_string(), text);
         let kind = read_kind(&source).unwrap_or_else(|d| panic!("{}: {d:?}", source.path));
-        assert!(kinds.contains(&kind), "{}: {kind:?} in {directory}", source.path);
-        let stem = path.file_stem().and_then(|s| s.to_str()).expect("a file name");
+        assert!(
+            kinds.contains(&kind),
+            "{}: {kind:?} in {directory}",
+            source.path
+        );
+        let stem = path
+            .file_stem()
+            .and_then(|s| s.to_str())
+            .expect("a file name");
         assert_eq!(name_as(kind, &source), stem, "{}", source.path);
     }
 }
@@ -112,7 +119,11 @@ fn names_exist() {
             assert!(topologies.contains(&base.value), "{}", path.display());
         }
         for (old, new) in &spec.replace {
-            assert!(devices.contains(old) && devices.contains(&new.value), "{}", path.display());
+            assert!(
+                devices.contains(old) && devices.contains(&new.value),
+                "{}",
+                path.display()
+            );
         }
     }
 }
