@@ -23,7 +23,7 @@ fn files(directory: &str) -> Vec<PathBuf> {
 fn as_type<T: serde::de::DeserializeOwned>(source: &Arc<Source>) -> T {
     match parse(source) {
         Ok(value) => value,
-        Err(diagnostic) => panic!("{}: {diagnostic:?}", source.path),
+        Err(diagnostic) => panic!("{}: {}", source.path, diagnostic.message),
     }
 }
 
@@ -51,7 +51,7 @@ fn check(directory: &str, kinds: &[Kind]) {
     for path in paths {
         let text = std::fs::read_to_string(&path).expect("a readable file");
         let source = Source::new(path.display().to_string(), text);
-        let kind = read_kind(&source).unwrap_or_else(|d| panic!("{}: {d:?}", source.path));
+        let kind = read_kind(&source).unwrap_or_else(|d| panic!("{}: {}", source.path, d.message));
         assert!(
             kinds.contains(&kind),
             "{}: {kind:?} in {directory}",
