@@ -4,6 +4,18 @@
 //! forward, backward, decode and the optimiser, with the exchanges that tensor parallelism needs
 //! between them. Knows nothing of devices or time.
 
+mod ends;
+#[cfg(test)]
+mod examples;
+mod huggingface;
+mod layer;
+mod memory;
 mod operator;
+mod pass;
+mod transformer;
 
-pub use operator::{Operator, Shape};
+pub use ends::optimizer;
+pub use huggingface::from_config;
+pub use operator::{Operator, Shape, element_bytes, visible_pairs};
+pub use pass::{Exchange, ExchangeKind, Pass, Step};
+pub use transformer::{InvalidModel, Transformer};

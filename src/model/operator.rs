@@ -60,3 +60,114 @@ pub enum Shape {
         flops: f64,
     },
 }
+
+impl Operator {
+    /// Useful operations \[FLOP\]; a multiply-add counts as two.
+    ///
+    /// Attention counts 4 · head_dim for each visible pair of tokens and head (two products), and
+    /// its gradient 2.5 times as much where the scores are computed anew (five products), twice
+    /// where they were kept (FlashAttention-2, arXiv 2307.08691, section 4.1).
+    pub fn flops(&self) -> f64 {
+        match self.shape {
+            Shape::Gemm { m, n, k, batch } => 2.0 * m as f64 * n as f64 * k as f64 * batch as f64,
+            Shape::Attention {
+                batch,
+                query,
+                context,
+                heads,
+                head_dim,
+                causal,
+                fused,
+                backward,
+                ..
+            } => {
+                let factor = match (backward, fused) {
+                    (false, _) => 1.0,
+                    (true, true) => 2.5,
+                    (true, false) => 2.0,
+                };
+                let pairs = visible_pairs(query, context, causal);
+                factor * 4.0 * batch as f64 * heads as f64 * head_dim as f64 * pairs
+            }
+            Shape::Stream { flops, .. } => flops,
+        }
+    }
+}
+
+/// Pairs of a new token and a token it sees. The new tokens are the last of the context, and
+/// under a causal mask each sees those before it and itself: q·c − q·(q−1)/2.
+pub fn visible_pairs(query: u64, context: u64, causal: bool) -> f64 {
+    let (q, c) = (query as f64, context as f64);
+    if causal {
+        q * c - q * (q - 1.0) / 2.0
+    } else {
+        q * c
+    }
+}
+
+/// Width of one number at rest \[B\]. TF32 is stored as FP32; the block scales of FP4 and FP8
+/// (under 0.07 B per number) are not counted.
+pub fn element_bytes(precision: Precision) -> f64 {
+    match precision {
+        Precision::Fp64 => 8.0,
+        Precision::Fp32 | Precision::Tf32 => 4.0,
+        Precision::Fp16 | Precision::Bf16 => 2.0,
+        Precision::Fp8 | Precision::Int8 => 1.0,
+        Precision::Fp4 => 0.5,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attention(query: u64, context: u64, fused: bool, backward: bool) -> f64 {
+        let shape = Shape::Attention {
+            batch: 3,
+            query,
+            context,
+            heads: 8,
+            kv_heads: 2,
+            head_dim: 64,
+            causal: true,
+            fused,
+            backward,
+            kv_precision: Precision::Fp16,
+        };
+        let precision = Precision::Fp16;
+        Operator {
+            name: "attention",
+            shape,
+            precision,
+        }
+        .flops()
+    }
+
+    #[test]
+    fn gemm_is_two_m_n_k() {
+        let shape = Shape::Gemm {
+            m: 3,
+            n: 5,
+            k: 7,
+            batch: 2,
+        };
+        let gemm = Operator {
+            name: "gemm",
+            shape,
+            precision: Precision::Fp16,
+        };
+        assert_eq!(gemm.flops(), 420.0);
+    }
+
+    #[test]
+    fn attention_counts_visible_pairs() {
+        assert_eq!(visible_pairs(4, 4, true), 10.0);
+        assert_eq!(visible_pairs(1, 100, true), 100.0);
+        assert_eq!(visible_pairs(2, 10, true), 19.0);
+        assert_eq!(visible_pairs(2, 10, false), 20.0);
+        let forward = 4.0 * 3.0 * 8.0 * 64.0 * 10.0;
+        assert_eq!(attention(4, 4, true, false), forward);
+        assert_eq!(attention(4, 4, true, true), 2.5 * forward);
+        assert_eq!(attention(4, 4, false, true), 2.0 * forward);
+    }
+}

@@ -1,0 +1,32 @@
+//! The device of this module's tests.
+
+use crate::spec::{GpuSpec, Source, parse};
+
+const A100: &str = "
+kind: gpu
+name: a100-sxm-80gb
+title: A100
+vendor: NVIDIA
+year: 2020
+architecture: ampere
+compute:
+  units: {value: 108, source: t}
+  clock: {value: 1410 MHz, source: t}
+  peak:
+    fp32: {value: 19.5 TFLOP/s, source: t}
+    fp16: {value: 312 TFLOP/s, source: t}
+    bf16: {value: 312 TFLOP/s, source: t}
+  achievable: {value: 0.87, source: t}
+memory:
+  size: {value: 80 GiB, source: t}
+  bandwidth: {value: 2039 GB/s, source: t}
+  achievable: {value: 0.9, source: t}
+  l2: {value: 40 MiB, source: t}
+launch: {value: 2.5 us, source: t}
+p2p_over_pcie: {value: true, source: t}
+";
+
+/// An A100 SXM 80 GB.
+pub fn a100() -> GpuSpec {
+    parse(&Source::new("a100.yaml", A100)).expect("valid")
+}

@@ -1,0 +1,45 @@
+//! How many compute units a kernel holds, and for how long.
+
+use super::device::vram_bandwidth;
+use crate::spec::GpuSpec;
+
+/// Share of the units that together draw the full VRAM bandwidth. By Little's law a unit needs
+/// bandwidth · latency / units bytes in flight; it can hold about twice that (A100: 1.8 TB/s ·
+/// 500 ns / 108 = 8.5 kB of the tens of kB that its loads in flight can cover), and in
+/// gpu-benches' occupancy sweeps half the units come close to the plateau.
+const UNITS_FOR_VRAM: f64 = 0.5;
+
+/// Mean share of `units` in use while `tasks` equal tasks run in waves, in (0, 1\].
+pub(super) fn occupancy(tasks: u64, units: u64) -> f64 {
+    let tasks = tasks.max(1);
+    let waves = tasks.div_ceil(units.max(1));
+    tasks as f64 / (waves * units.max(1)) as f64
+}
+
+/// Unit time to move so many bytes \[device-seconds\], each unit at its largest share of the
+/// bandwidth: a kernel on few units cannot draw all of it.
+pub(super) fn busy_units(vram_bytes: f64, gpu: &GpuSpec) -> f64 {
+    UNITS_FOR_VRAM * vram_bytes / vram_bandwidth(gpu)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::examples::a100;
+    use super::*;
+
+    #[test]
+    fn occupancy_is_tasks_over_waves() {
+        assert_eq!(occupancy(54, 108), 0.5);
+        assert_eq!(occupancy(108, 108), 1.0);
+        assert_eq!(occupancy(109, 108), 109.0 / 216.0);
+        assert_eq!(occupancy(0, 108), 1.0 / 108.0);
+    }
+
+    #[test]
+    fn a_quarter_of_the_units_draws_half_the_bandwidth() {
+        let gpu = a100();
+        let bytes = 1e9;
+        let alone = busy_units(bytes, &gpu) / 0.25;
+        assert_eq!(alone, 2.0 * bytes / vram_bandwidth(&gpu));
+    }
+}
