@@ -27,7 +27,8 @@ pub struct KernelCost {
     pub compute_device_s: f64,
     /// Largest share of the compute units it can occupy (below 1: too few tiles), in (0, 1\].
     pub compute_share: f64,
-    /// VRAM traffic, reads and writes \[B\].
+    /// VRAM traffic, reads and writes \[B\], counted as a plain stream that takes as long: tiled
+    /// kernels, which draw a little less bandwidth than one, count a little more than they move.
     pub vram_bytes: f64,
     /// Useful operations \[FLOP\].
     pub flops: f64,
