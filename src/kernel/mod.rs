@@ -1,6 +1,6 @@
 //! Operators on devices: from a shape to demands on compute units and VRAM.
 //!
-//! In: an [`Operator`](crate::model::Operator) and a [`GpuSpec`](crate::spec::GpuSpec). Out: a
+//! In: an [`Operator`] and a [`GpuSpec`]. Out: a
 //! [`KernelCost`]. Knows nothing of other devices, overlap or schedules: the engine decides what
 //! a kernel gets when others run beside it.
 
