@@ -3,10 +3,10 @@
 use super::device::vram_bandwidth;
 use crate::spec::GpuSpec;
 
-/// Share of the units that together draw the full VRAM bandwidth. By Little's law a unit needs
-/// bandwidth · latency / units bytes in flight; it can hold about twice that (A100: 1.8 TB/s ·
-/// 500 ns / 108 = 8.5 kB of the tens of kB that its loads in flight can cover), and in
-/// gpu-benches' occupancy sweeps half the units come close to the plateau.
+/// Share of the units that together draw the full VRAM bandwidth: reasoned, not fitted. By Little's
+/// law each of all units needs bandwidth · latency / units bytes in flight (A100: about 1.8 TB/s ·
+/// 600 ns / 108 = 10 kB); a tiled kernel's loads in flight cover at least twice that (two stages of
+/// a 128 × 128 tile and 32 steps of K in 16 bit are 32 kB).
 const UNITS_FOR_VRAM: f64 = 0.5;
 
 /// Bandwidth of a product's or attention's operands relative to a plain stream's: loads come in
