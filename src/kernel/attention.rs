@@ -2,26 +2,31 @@
 
 use super::KernelCost;
 use super::device::{Unsupported, achievable_peak, vector_peak};
-use super::share::{busy_units, occupancy};
+use super::share::{RAMP_S, busy_units, occupancy, stream_bytes};
 use crate::model::{element_bytes, visible_pairs};
 use crate::spec::{GpuSpec, Precision};
 
 /// Rate of a fused forward kernel relative to a large GEMM. FlashAttention-2 (arXiv 2307.08691,
-/// section 4.1) reports up to 73 % of the A100's peak, where GEMMs reach 87 %: 0.84; on the H100
-/// of the calibration set long prompts reach 540 of 795 TFLOP/s: 0.68. The mean of both.
-const FORWARD: f64 = 0.76;
+/// section 4.1) reports up to 73 % of the A100's peak without a mask, where GEMMs reach 87 %: 0.84
+/// at best. Long causal prompts of the calibration set: 0.65 to 0.68 on the H100, about 0.8 on the
+/// RTX 4090. In between.
+const FORWARD: f64 = 0.72;
 
 /// The same of its gradient: 63 % of the A100's peak in the same paper, so 63/73 of the forward.
 const BACKWARD: f64 = FORWARD * 63.0 / 73.0;
 
-/// Query rows of one work item, and tokens of context it takes at a time (FlashAttention-2,
-/// section 3.3: blocks of 64 or 128). Blocks on the diagonal of a causal mask are computed whole.
-const BLOCK: u64 = 128;
+/// Query rows of one work item (FlashAttention-2, section 3.3: blocks of 64 or 128).
+const BLOCK_ROWS: u64 = 64;
 
-/// Fewest rows a matrix instruction works on; a decoder's fewer queries leave the rest empty.
+/// Tokens of context computed at a time; those on the diagonal of a causal mask are computed whole.
+const BLOCK_CONTEXT: u64 = 128;
+
+/// Fewest rows a matrix instruction works on; a decoder's fewer queries leave the rest empty. Up to
+/// as many queries are decoding: the heads that share keys are taken together, and the context is
+/// cut (FlashDecoding).
 const MIN_ROWS: u64 = 16;
 
-/// Shortest part of a context that is worth a work item of its own (FlashDecoding).
+/// Shortest part of a context that is worth a work item of its own.
 const MIN_SPLIT: u64 = 256;
 
 /// The shape of an attention operator.
@@ -41,21 +46,18 @@ pub(super) struct Attention {
     pub flops: f64,
 }
 
-/// Attention in one kernel.
-///
-/// Work items are blocks of query rows (all query heads of one key/value head together), cut
-/// along the context where they would not fill the device. Keys and values are read once: the
-/// blocks of one head run side by side and find them in the last-level cache.
+/// Attention in one kernel. Keys and values are read once: the blocks of one head run side by side
+/// and find them in the last-level cache.
 pub(super) fn fused(a: Attention, gpu: &GpuSpec) -> Result<KernelCost, Unsupported> {
     let rate = achievable_peak(gpu, a.precision)?;
     let efficiency = if a.backward { BACKWARD } else { FORWARD };
     let compute = a.flops * a.padding() / (rate * efficiency);
-    let vram_bytes = a.operand_bytes();
+    let vram_bytes = stream_bytes(a.operand_bytes());
     let units = u64::from(gpu.compute.units.value);
     let passes = if a.backward { 3.0 } else { 1.0 };
     Ok(KernelCost {
         // The gradient has a kernel before it (sums of O · dO) and one after (dQ to its format).
-        launch_s: passes * gpu.launch.value.0,
+        launch_s: passes * gpu.launch.value.0 + RAMP_S,
         compute_device_s: compute.max(busy_units(vram_bytes, gpu)),
         compute_share: occupancy(a.work_items(units), units),
         vram_bytes,
@@ -86,37 +88,47 @@ pub(super) fn unfused(a: Attention, gpu: &GpuSpec) -> Result<KernelCost, Unsuppo
 }
 
 impl Attention {
-    /// Query rows of one key/value head: grouped query heads share its keys.
-    fn rows(&self) -> u64 {
-        self.query * (self.heads / self.kv_heads.max(1)).max(1)
+    /// Whether the queries are so few that heads are grouped and the context is cut.
+    fn decoding(&self) -> bool {
+        self.query <= MIN_ROWS
     }
 
-    /// Blocks of query rows, cut further along the context while the device is not full.
+    /// Query heads that share a key/value head.
+    fn group(&self) -> u64 {
+        (self.heads / self.kv_heads.max(1)).max(1)
+    }
+
+    /// Equal pieces of work that units take one at a time: blocks of query rows of each head;
+    /// decoding, one for each key/value head, cut along the context while the device is not full;
+    /// backward, blocks of keys of each head.
     fn work_items(&self, units: u64) -> u64 {
-        let blocks = self.batch * self.kv_heads * self.rows().div_ceil(BLOCK);
-        let longest = self.context.div_ceil(MIN_SPLIT);
-        let parts = if self.backward {
-            // The gradient runs over blocks of keys instead.
-            return self.batch * self.heads * self.context.div_ceil(BLOCK);
+        if self.backward {
+            self.batch * self.heads * self.context.div_ceil(BLOCK_CONTEXT)
+        } else if self.decoding() {
+            let rows = self.query * self.group();
+            let blocks = self.batch * self.kv_heads * rows.div_ceil(BLOCK_ROWS);
+            let most = self.context.div_ceil(MIN_SPLIT).max(1);
+            blocks * (units / blocks.max(1)).clamp(1, most)
         } else {
-            (units / blocks.max(1)).clamp(1, longest)
-        };
-        blocks * parts
+            self.batch * self.heads * self.query.div_ceil(BLOCK_ROWS)
+        }
     }
 
     /// Computed over useful operations: rows up to the instruction's size, and the half of the
     /// diagonal blocks that the mask throws away.
     fn padding(&self) -> f64 {
-        let rows = self.rows() as f64;
+        let (query, context) = (self.query as f64, self.context as f64);
         let visible = visible_pairs(self.query, self.context, self.causal);
-        let whole = self.query as f64 * self.context as f64;
+        if self.decoding() {
+            let rows = (self.query * self.group()) as f64;
+            return rows.max(MIN_ROWS as f64) / rows * (query * context / visible);
+        }
         let diagonal = if self.causal {
-            let side = self.query.min(BLOCK) as f64;
-            self.query as f64 * side / 2.0
+            query * self.query.min(BLOCK_CONTEXT) as f64 / 2.0
         } else {
             0.0
         };
-        rows.max(MIN_ROWS as f64) / rows * ((visible + diagonal).min(whole) / visible)
+        (visible + diagonal).min(query * context) / visible
     }
 
     /// Queries, keys, values and output once; backward also the output's gradient, and the three
@@ -131,5 +143,87 @@ impl Attention {
         } else {
             2.0 * width * queries + cached
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::examples::a100;
+    use super::*;
+    use crate::model::{Operator, Shape};
+
+    const RATE: f64 = 312e12 * 0.87;
+    const BANDWIDTH: f64 = 2039e9 * 0.9;
+
+    fn operator(batch: u64, query: u64, context: u64, fused: bool, backward: bool) -> Operator {
+        let kv_precision = Precision::Bf16;
+        let shape = Shape::Attention {
+            batch,
+            query,
+            context,
+            heads: 32,
+            kv_heads: 8,
+            head_dim: 128,
+            causal: true,
+            fused,
+            backward,
+            kv_precision,
+        };
+        Operator {
+            name: "attention",
+            shape,
+            precision: Precision::Bf16,
+        }
+    }
+
+    fn cost(batch: u64, query: u64, context: u64, fused: bool, backward: bool) -> KernelCost {
+        let op = operator(batch, query, context, fused, backward);
+        super::super::cost(&op, &a100()).expect("supported")
+    }
+
+    #[test]
+    fn long_prompts_run_at_the_fused_rate() {
+        let forward = cost(4, 16384, 16384, true, false);
+        let ratio = forward.alone_s(BANDWIDTH) * RATE * FORWARD / forward.flops;
+        assert!((1.0..1.02).contains(&ratio), "{ratio}");
+        let backward = cost(4, 16384, 16384, true, true);
+        assert_eq!(backward.flops, 2.5 * forward.flops);
+        let ratio = backward.alone_s(BANDWIDTH) * RATE * BACKWARD / backward.flops;
+        assert!((1.0..1.02).contains(&ratio), "{ratio}");
+    }
+
+    #[test]
+    fn decoding_reads_the_cache_once() {
+        let decode = cost(64, 1, 4096, true, false);
+        let cache = 64.0 * 4096.0 * 8.0 * 128.0 * 2.0 * 2.0;
+        let queries = 64.0 * 32.0 * 128.0 * 2.0 * 2.0;
+        assert_eq!(decode.vram_bytes, stream_bytes(cache + queries));
+        assert_eq!(decode.alone_s(BANDWIDTH), decode.vram_bytes / BANDWIDTH);
+    }
+
+    #[test]
+    fn a_single_decoder_is_cut_along_its_context() {
+        // 8 key/value heads: alone 8 of 108 units; with 13 parts each 104 of them.
+        assert_eq!(cost(1, 1, 200, true, false).compute_share, 8.0 / 108.0);
+        assert_eq!(cost(1, 1, 16384, true, false).compute_share, 104.0 / 108.0);
+    }
+
+    #[test]
+    fn unfused_attention_moves_its_scores() {
+        let scores = 32.0 * 2048.0 * 2048.0 * 2.0;
+        let operands = 2048.0 * 128.0 * 2.0 * (2.0 * 32.0 + 2.0 * 8.0);
+        let eager = cost(1, 2048, 2048, false, false);
+        assert_eq!(eager.vram_bytes, 6.0 * scores + operands);
+        assert!((eager.launch_s / 10e-6 - 1.0).abs() < 1e-12);
+        let fused = cost(1, 2048, 2048, true, false);
+        assert!(eager.alone_s(BANDWIDTH) > 2.0 * fused.alone_s(BANDWIDTH));
+        let backward = cost(1, 2048, 2048, false, true);
+        assert_eq!(backward.flops, 2.0 * eager.flops);
+    }
+
+    #[test]
+    fn a_longer_context_is_never_faster() {
+        let time = |step: u64| cost(4, 128, 128 + 256 * step, true, false).alone_s(BANDWIDTH);
+        assert!((0..64).map(time).is_sorted());
     }
 }

@@ -1,6 +1,6 @@
 //! Operators on devices: from a shape to demands on compute units and VRAM.
 //!
-//! In: an [`Operator`](crate::model::Operator) and a [`GpuSpec`](crate::spec::GpuSpec). Out: a
+//! In: an [`Operator`] and a [`GpuSpec`]. Out: a
 //! [`KernelCost`]. Knows nothing of other devices, overlap or schedules: the engine decides what
 //! a kernel gets when others run beside it.
 
@@ -27,7 +27,8 @@ pub struct KernelCost {
     pub compute_device_s: f64,
     /// Largest share of the compute units it can occupy (below 1: too few tiles), in (0, 1\].
     pub compute_share: f64,
-    /// VRAM traffic, reads and writes \[B\].
+    /// VRAM traffic, reads and writes \[B\], counted as a plain stream that takes as long: tiled
+    /// kernels, which draw a little less bandwidth than one, count a little more than they move.
     pub vram_bytes: f64,
     /// Useful operations \[FLOP\].
     pub flops: f64,

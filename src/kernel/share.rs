@@ -3,11 +3,27 @@
 use super::device::vram_bandwidth;
 use crate::spec::GpuSpec;
 
-/// Share of the units that together draw the full VRAM bandwidth. By Little's law a unit needs
-/// bandwidth · latency / units bytes in flight; it can hold about twice that (A100: 1.8 TB/s ·
-/// 500 ns / 108 = 8.5 kB of the tens of kB that its loads in flight can cover), and in
-/// gpu-benches' occupancy sweeps half the units come close to the plateau.
+/// Share of the units that together draw the full VRAM bandwidth: reasoned, not fitted. By Little's
+/// law each of all units needs bandwidth · latency / units bytes in flight (A100: about 1.8 TB/s ·
+/// 600 ns / 108 = 10 kB); a tiled kernel's loads in flight cover at least twice that (two stages of
+/// a 128 × 128 tile and 32 steps of K in 16 bit are 32 kB).
 const UNITS_FOR_VRAM: f64 = 0.5;
+
+/// Bandwidth of a product's or attention's operands relative to a plain stream's: loads come in
+/// tiles, and VRAM idles while units change from one to the next. Weight-bound GEMMs (m of 1 to 16)
+/// of the calibration set on A100, H100, A40 and RTX PRO 6000 tend to this share of what streams
+/// reach there.
+const OPERAND_BANDWIDTH: f64 = 0.94;
+
+/// Time from a kernel's start to its first operands and from its last result to its end \[s\]:
+/// about two VRAM latencies, of 0.5 to 0.8 us each on cards since 2016, and an epilogue. It is what
+/// GEMMs of the calibration set take beyond launch and weight traffic at m = 1 (A100 and H100).
+pub(super) const RAMP_S: f64 = 2.0e-6;
+
+/// Operand traffic in bytes of a plain stream.
+pub(super) fn stream_bytes(operands: f64) -> f64 {
+    operands / OPERAND_BANDWIDTH
+}
 
 /// Mean share of `units` in use while `tasks` equal tasks run in waves, in (0, 1\].
 pub(super) fn occupancy(tasks: u64, units: u64) -> f64 {

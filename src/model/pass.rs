@@ -33,7 +33,9 @@ pub enum ExchangeKind {
     ReduceScatter,
 }
 
-/// A batch going once through the network, as one tensor-parallel rank sees it.
+/// A batch going once through the network, as one tensor-parallel rank sees it. Counts are at least
+/// 1, `context` at least `query`, and the network splits evenly over `tensor` ranks
+/// ([`Transformer::check_tensor`](super::Transformer::check_tensor)).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pass {
     /// Sequences.
