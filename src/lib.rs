@@ -7,6 +7,7 @@
 pub mod catalog;
 pub mod collective;
 pub mod engine;
+pub mod plan;
 pub mod spec;
 pub mod topology;
 pub mod units;

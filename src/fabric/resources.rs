@@ -146,6 +146,13 @@ impl Fabric {
         self.gpus[id.index()]
     }
 
+    /// How much longer than the reference host this GPU's host takes to issue a kernel.
+    pub fn host_slowdown(&self, gpu: DeviceId) -> f64 {
+        super::path::nearest_cpu(self, gpu)
+            .and_then(|cpu| self.topology.device(cpu).cpu())
+            .map_or(1.0, |spec| spec.host_slowdown.value)
+    }
+
     /// The resources of a CPU socket.
     pub fn cpu(&self, id: DeviceId) -> Option<CpuResources> {
         self.cpus[id.index()]

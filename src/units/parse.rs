@@ -175,7 +175,12 @@ pub(super) fn parse<Q: Quantity>(text: &str) -> Result<Q, QuantityError> {
     let Some(scale) = Q::UNIT.scale(unit) else {
         return Err(fail(wrong_unit(text, unit)));
     };
-    let base = value * scale;
+    // Dividing by a whole number is exact where multiplying by 1e-6 is not.
+    let base = if scale < 1.0 {
+        value / (1.0 / scale).round()
+    } else {
+        value * scale
+    };
     if !base.is_finite() {
         return Err(fail(format!("`{text}` is not a finite number")));
     }

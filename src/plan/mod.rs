@@ -1,0 +1,39 @@
+//! Who does what: from a workload on a machine to programs for the engine.
+//!
+//! In: a workload's spec, a [`Fabric`](crate::fabric::Fabric), the catalogue. Out: a [`Plan`]:
+//! one program per phase with a [`Task`] behind every activity. Knows parallelism and schedules;
+//! runs nothing.
+
+mod account;
+mod builder;
+mod flows;
+mod gradients;
+mod inference;
+mod loaded;
+mod placement;
+mod range;
+mod sharded;
+mod task;
+mod training;
+
+pub use account::Account;
+pub use loaded::{Loaded, load_workload, workload_kinds};
+pub use placement::Placement;
+pub use task::{FlowTask, KernelTask, Lane, Phase, Plan, Task, Unit};
+
+use crate::catalog::Catalog;
+use crate::fabric::Fabric;
+use crate::spec::Diagnostic;
+
+/// Plans a workload on a machine.
+///
+/// # Errors
+/// A name is unknown, a degree does not fit, devices are not connected, or a device cannot
+/// compute in the precision asked for.
+pub fn plan(catalog: &Catalog, fabric: &Fabric, loaded: &Loaded) -> Result<Plan, Diagnostic> {
+    match loaded {
+        Loaded::Training(source, spec) => training::plan(catalog, fabric, source, spec),
+        Loaded::Inference(source, spec) => inference::plan(catalog, fabric, source, spec),
+        Loaded::Flows(source, spec) => flows::plan(fabric, source, spec),
+    }
+}

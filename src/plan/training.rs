@@ -1,0 +1,344 @@
+//! One training step: forward, backward, reduction, optimiser.
+
+use std::sync::Arc;
+
+use super::account::Account;
+use super::builder::{Builder, Group};
+use super::gradients::Buckets;
+use super::loaded::network;
+use super::placement::Placement;
+use super::range::within;
+use super::sharded::Sharded;
+use super::task::{Plan, Unit};
+use crate::catalog::Catalog;
+use crate::collective::{Communicator, Operation};
+use crate::fabric::Fabric;
+use crate::model::{ExchangeKind, Pass, Step, Transformer, element_bytes, optimizer};
+use crate::spec::{
+    Diagnostic, FrameworkSpec, LibrarySpec, Precision, Recompute, Source, TrainingSpec,
+};
+
+/// Most activities that a plan may have: beyond it a degree or count is a mistake.
+const MAX_ACTIVITIES: u64 = 20_000_000;
+
+/// Plans one training step.
+pub(super) fn plan(
+    catalog: &Catalog,
+    fabric: &Fabric,
+    source: &Arc<Source>,
+    spec: &TrainingSpec,
+) -> Result<Plan, Diagnostic> {
+    let framework = catalog
+        .get::<FrameworkSpec>(&spec.framework)
+        .map_err(|d| d.at(source.place(&spec.framework)))?;
+    let library = catalog.get::<LibrarySpec>(&framework.library)?;
+    let placement = Placement::new(fabric, source, &spec.parallel)?;
+    let job = Job::new(catalog, source, spec, &framework, &placement)?;
+    let mut builder = Builder::new(fabric, &framework, &placement)?;
+    let mut tensor = Vec::new();
+    let mut data = Vec::new();
+    for ranks in placement.tensor_groups() {
+        let devices = placement.devices(&ranks);
+        let communicator = Communicator::new(fabric, &library, devices)?;
+        tensor.push(builder.group(communicator, ranks));
+    }
+    for ranks in placement.data_groups() {
+        let devices = placement.devices(&ranks);
+        let communicator = Communicator::new(fabric, &library, devices)?;
+        data.push(builder.group(communicator, ranks));
+    }
+    let mut step = TrainingStep {
+        job: &job,
+        builder,
+        tensor,
+        data,
+        all: (0..placement.ranks.len() as u32).collect(),
+    };
+    step.build()?;
+    let tokens = u64::from(placement.data) * job.accumulate * job.pass.tokens();
+    Ok(Plan {
+        workload: spec.name.clone(),
+        title: spec.title.clone(),
+        phases: vec![step.builder.finish("step", 1.0)],
+        produced: tokens as f64,
+        unit: Unit::Tokens,
+        facts: facts(spec, &job, &placement),
+        ranks: placement.ranks,
+    })
+}
+
+/// Everything about the job that does not change while the step is built.
+pub(super) struct Job {
+    pub(super) network: Transformer,
+    pub(super) pass: Pass,
+    pub(super) accumulate: u64,
+    pub(super) zero: u8,
+    pub(super) recompute: Recompute,
+    pub(super) bucket: f64,
+    pub(super) gradient: Precision,
+    pub(super) data: f64,
+    context: f64,
+}
+
+impl Job {
+    fn new(
+        catalog: &Catalog,
+        source: &Arc<Source>,
+        spec: &TrainingSpec,
+        framework: &FrameworkSpec,
+        placement: &Placement,
+    ) -> Result<Self, Diagnostic> {
+        let network = network(catalog, source, &spec.model)?;
+        network
+            .check_tensor(placement.tensor)
+            .map_err(|e| Diagnostic::new(e.to_string()).at(source.place(&spec.model)))?;
+        if spec.zero.value > 3 {
+            return Err(Diagnostic::new(format!("ZeRO has no stage {}", spec.zero.value))
+                .at(source.place(&spec.zero))
+                .help("expected 0 (off), 1, 2 or 3 (FSDP)"));
+        }
+        let accumulate = match &spec.accumulate {
+            Some(written) => within(source, written, "accumulate", 1 << 16)?,
+            None => 1,
+        };
+        let pass = Pass {
+            batch: within(source, &spec.micro_batch, "micro_batch", 1 << 16)?,
+            query: within(source, &spec.sequence, "sequence", 1 << 22)?,
+            context: u64::from(spec.sequence.value),
+            tensor: placement.tensor.into(),
+            sequence_parallel: spec.parallel.sequence_parallel && placement.tensor > 1,
+            precision: spec.precision,
+            kv_precision: spec.precision,
+            fused_attention: framework.fused_attention,
+            fused_elementwise: framework.fused_elementwise,
+        };
+        let kernels = network.layers() * accumulate * placement.ranks.len() as u64 * 80;
+        if kernels > MAX_ACTIVITIES {
+            return Err(Diagnostic::new(format!(
+                "this step would have some {kernels} activities, more than {MAX_ACTIVITIES}"
+            ))
+            .at(source.place(&spec.model)));
+        }
+        let bucket = spec.bucket.as_ref().map_or(framework.bucket.value.0, |b| b.value.0);
+        Ok(Self {
+            network,
+            pass,
+            accumulate,
+            zero: spec.zero.value,
+            recompute: spec.recompute,
+            bucket: bucket.max(1024.0 * 1024.0),
+            gradient: spec.gradient_precision.unwrap_or(spec.precision),
+            data: placement.data.into(),
+            context: framework.context_memory.value.0,
+        })
+    }
+
+    /// Parameters that a rank holds in full.
+    fn parameters(&self) -> f64 {
+        self.network.parameters_of_rank(self.pass.tensor) as f64
+    }
+
+    /// What a quantity comes to on one rank if it is sharded from a ZeRO stage on.
+    fn sharded(&self, from_stage: u8, full: f64) -> f64 {
+        if self.zero >= from_stage {
+            full / self.data
+        } else {
+            full
+        }
+    }
+}
+
+/// A step under construction.
+pub(super) struct TrainingStep<'a, 'j> {
+    pub(super) job: &'j Job,
+    pub(super) builder: Builder<'a>,
+    tensor: Vec<Group<'a>>,
+    pub(super) data: Vec<Group<'a>>,
+    all: Vec<u32>,
+}
+
+impl TrainingStep<'_, '_> {
+    fn build(&mut self) -> Result<(), Diagnostic> {
+        self.hold_state();
+        if self.job.zero == 3 {
+            let mut sharded = Sharded::new(self.job);
+            for _ in 0..self.job.accumulate {
+                sharded.micro_batch(self)?;
+            }
+            sharded.finish(self);
+        } else {
+            let reductions = self.replicated()?;
+            for (group, ids) in self.data.iter().zip(&reductions) {
+                for rank in &group.ranks {
+                    ids.iter().for_each(|id| self.builder.wait(*rank, *id));
+                }
+            }
+        }
+        self.optimizer()
+    }
+
+    /// Weights, gradients, optimiser state: there from the beginning to the end.
+    fn hold_state(&mut self) {
+        let job = self.job;
+        let p = job.parameters();
+        for rank in 0..self.builder.size() {
+            let weights = job.sharded(3, p * element_bytes(job.pass.precision));
+            let gradients = job.sharded(2, p * element_bytes(job.gradient));
+            self.builder.take(rank, Account::Context, job.context);
+            self.builder.take(rank, Account::Weights, weights);
+            self.builder.take(rank, Account::Gradients, gradients);
+            self.builder.take(rank, Account::Optimizer, job.sharded(1, 12.0 * p));
+        }
+    }
+
+    /// All micro-batches with whole weights on every rank; gradients are reduced in buckets
+    /// during the last backward (during each under ZeRO 2, which cannot keep them whole).
+    fn replicated(&mut self) -> Result<Vec<Vec<crate::engine::ActivityId>>, Diagnostic> {
+        let job = self.job;
+        let operation = if job.zero == 0 {
+            Operation::AllReduce
+        } else {
+            Operation::ReduceScatter
+        };
+        let mut buckets = Buckets::new(operation, job.bucket, self.data.len());
+        for micro_batch in 0..job.accumulate {
+            let reduce = job.zero == 2 || micro_batch + 1 == job.accumulate;
+            self.embedding_forward()?;
+            for layer in 0..job.network.layers() {
+                self.layer_forward(layer as u32)?;
+            }
+            self.head()?;
+            for layer in (0..job.network.layers()).rev() {
+                self.layer_backward(layer as u32)?;
+                if reduce {
+                    let p = job.network.layer_parameters_of_rank(job.pass.tensor) as f64;
+                    let bytes = p * element_bytes(job.gradient);
+                    buckets.produced(&mut self.builder, &mut self.data, bytes)?;
+                }
+            }
+            self.embedding_backward()?;
+            if reduce {
+                let layers = job.network.layers() * job.network.layer_parameters_of_rank(job.pass.tensor);
+                let rest = job.parameters() - layers as f64;
+                let bytes = rest * element_bytes(job.gradient);
+                buckets.produced(&mut self.builder, &mut self.data, bytes)?;
+                buckets.finish(&mut self.builder, &mut self.data)?;
+            }
+        }
+        Ok(buckets.reductions)
+    }
+
+    pub(super) fn embedding_forward(&mut self) -> Result<(), Diagnostic> {
+        self.builder.layer = None;
+        let steps = self.job.network.embedding_forward(&self.job.pass);
+        self.run(&steps)
+    }
+
+    pub(super) fn layer_forward(&mut self, layer: u32) -> Result<(), Diagnostic> {
+        let job = self.job;
+        self.builder.layer = Some(layer);
+        let kept = job.network.activation_bytes(&job.pass, job.recompute);
+        self.each(|builder, rank| builder.take(rank, Account::Activations, kept));
+        self.run(&job.network.layer_forward(&job.pass))
+    }
+
+    /// Final norm, logits, loss and their gradients.
+    pub(super) fn head(&mut self) -> Result<(), Diagnostic> {
+        let job = self.job;
+        self.builder.layer = None;
+        let logits = job.network.logits_bytes(&job.pass);
+        self.each(|builder, rank| builder.take(rank, Account::Logits, logits));
+        self.run(&job.network.head_forward(&job.pass, job.pass.tokens()))?;
+        self.run(&job.network.loss_forward(&job.pass))?;
+        self.run(&job.network.head_backward(&job.pass))?;
+        self.each(|builder, rank| builder.give(rank, Account::Logits, logits));
+        Ok(())
+    }
+
+    pub(super) fn layer_backward(&mut self, layer: u32) -> Result<(), Diagnostic> {
+        let job = self.job;
+        self.builder.layer = Some(layer);
+        let kept = job.network.activation_bytes(&job.pass, job.recompute);
+        let whole = job.network.activation_bytes(&job.pass, Recompute::None);
+        let again = (whole - kept).max(0.0);
+        self.each(|builder, rank| builder.take(rank, Account::Activations, again));
+        self.run(&job.network.layer_backward(&job.pass, job.recompute))?;
+        self.each(|builder, rank| builder.give(rank, Account::Activations, kept + again));
+        Ok(())
+    }
+
+    pub(super) fn embedding_backward(&mut self) -> Result<(), Diagnostic> {
+        self.builder.layer = None;
+        let steps = self.job.network.embedding_backward(&self.job.pass);
+        self.run(&steps)
+    }
+
+    /// The update, and under ZeRO 1 and 2 the gathering of the new weights.
+    fn optimizer(&mut self) -> Result<(), Diagnostic> {
+        let job = self.job;
+        self.builder.layer = None;
+        let shard = job.sharded(1, job.parameters());
+        let op = optimizer(shard, job.pass.precision, job.gradient);
+        let all = self.all.clone();
+        self.builder.kernel(&all, &op)?;
+        if matches!(job.zero, 1 | 2) {
+            let bytes = job.parameters() * element_bytes(job.pass.precision);
+            for group in &mut self.data {
+                self.builder.exchange(group, Operation::AllGather, bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn each(&mut self, mut apply: impl FnMut(&mut Builder<'_>, u32)) {
+        for rank in 0..self.builder.size() {
+            apply(&mut self.builder, rank);
+        }
+    }
+
+    fn run(&mut self, steps: &[Step]) -> Result<(), Diagnostic> {
+        run_steps(&mut self.builder, &mut self.tensor, &self.all, steps)
+    }
+}
+
+/// Runs a network's steps on all ranks, with its exchanges in every tensor-parallel group.
+pub(super) fn run_steps<'a>(
+    builder: &mut Builder<'a>,
+    tensor: &mut [Group<'a>],
+    all: &[u32],
+    steps: &[Step],
+) -> Result<(), Diagnostic> {
+    for step in steps {
+        match step {
+            Step::Operator(op) => builder.kernel(all, op)?,
+            Step::Exchange(exchange) => {
+                let operation = match exchange.kind {
+                    ExchangeKind::AllReduce => Operation::AllReduce,
+                    ExchangeKind::AllGather => Operation::AllGather,
+                    ExchangeKind::ReduceScatter => Operation::ReduceScatter,
+                };
+                for group in &mut *tensor {
+                    builder.exchange(group, operation, exchange.bytes)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What to show beside the result.
+fn facts(spec: &TrainingSpec, job: &Job, placement: &Placement) -> Vec<(String, String)> {
+    let global = u64::from(placement.data) * job.accumulate * job.pass.batch;
+    let state = match job.zero {
+        3 => "fully sharded (ZeRO 3)".to_string(),
+        0 => "replicated".to_string(),
+        stage => format!("ZeRO {stage}"),
+    };
+    vec![
+        ("model".into(), job.network.spec().name.clone()),
+        ("parallelism".into(), format!("data {} × tensor {}", placement.data, placement.tensor)),
+        ("state".into(), state),
+        ("global batch".into(), format!("{global} sequences of {}", job.pass.query)),
+        ("framework".into(), spec.framework.value.clone()),
+    ]
+}
