@@ -7,10 +7,10 @@
 pub mod catalog;
 pub mod collective;
 pub mod engine;
+pub mod fabric;
+pub mod kernel;
+pub mod model;
 pub mod plan;
 pub mod spec;
 pub mod topology;
 pub mod units;
-pub mod fabric;
-pub mod kernel;
-pub mod model;

@@ -49,7 +49,10 @@ impl Catalog {
     /// The folder or a file in it cannot be read, or a file has no kind.
     pub fn add_folder(&mut self, folder: &Path) -> Result<(), Diagnostic> {
         let unreadable = |e: std::io::Error| {
-            Diagnostic::new(format!("cannot read the folder `{}`: {e}", folder.display()))
+            Diagnostic::new(format!(
+                "cannot read the folder `{}`: {e}",
+                folder.display()
+            ))
         };
         let mut paths = Vec::new();
         for entry in std::fs::read_dir(folder).map_err(unreadable)? {
@@ -74,7 +77,9 @@ impl Catalog {
                 ))?;
             }
         }
-        folder.dirs().try_for_each(|inner| self.take_embedded(inner))
+        folder
+            .dirs()
+            .try_for_each(|inner| self.take_embedded(inner))
     }
 
     fn take(&mut self, source: Arc<Source>) -> Result<(), Diagnostic> {

@@ -20,7 +20,8 @@ pub fn load(
     what: &str,
 ) -> Result<Arc<Source>, Diagnostic> {
     let path = Path::new(argument);
-    let like_path = argument.contains(['/', '\\']) || path.extension().is_some_and(|e| e == "yaml" || e == "yml");
+    let like_path = argument.contains(['/', '\\'])
+        || path.extension().is_some_and(|e| e == "yaml" || e == "yml");
     let source = if like_path || path.is_file() {
         read_file(path)?
     } else {
@@ -28,11 +29,9 @@ pub fn load(
             Some(listed) => Arc::clone(&listed.source),
             None => {
                 let valid = kinds.iter().flat_map(|kind| catalog.names(*kind));
-                return Err(
-                    Diagnostic::new(format!("there is no {what} `{argument}`"))
-                        .suggest(argument, valid)
-                        .help("give a name that `narrows catalog` lists, or the path of a YAML file"),
-                );
+                return Err(Diagnostic::new(format!("there is no {what} `{argument}`"))
+                    .suggest(argument, valid)
+                    .help("give a name that `narrows catalog` lists, or the path of a YAML file"));
             }
         }
     };
@@ -56,7 +55,9 @@ pub fn read_file(path: &Path) -> Result<Arc<Source>, Diagnostic> {
     let file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
     if metadata.is_dir() {
-        return Err(Diagnostic::new(format!("`{shown}` is a folder, not a file")));
+        return Err(Diagnostic::new(format!(
+            "`{shown}` is a folder, not a file"
+        )));
     }
     if metadata.len() > MAX_FILE_BYTES as u64 {
         return Err(too_large(&shown, metadata.len()));
@@ -72,7 +73,11 @@ pub fn read_file(path: &Path) -> Result<Arc<Source>, Diagnostic> {
         Ok(text) => Ok(Source::new(shown, text)),
         Err(e) => {
             let valid = e.utf8_error().valid_up_to();
-            let line = e.as_bytes()[..valid].iter().filter(|b| **b == b'\n').count() + 1;
+            let line = e.as_bytes()[..valid]
+                .iter()
+                .filter(|b| **b == b'\n')
+                .count()
+                + 1;
             Err(Diagnostic::new(format!(
                 "`{shown}` is not UTF-8 text: byte {valid} in line {line} is invalid"
             )))

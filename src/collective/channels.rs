@@ -215,8 +215,26 @@ mod tests {
     /// Hybrid cube mesh of the DGX-1 with V100: 8 double and 8 single edges, three rings.
     #[test]
     fn hybrid_cube_mesh_carries_three_rings_both_ways() {
-        let double = [(0, 3), (0, 4), (1, 2), (1, 5), (2, 3), (4, 7), (5, 6), (6, 7)];
-        let single = [(0, 1), (0, 2), (1, 3), (2, 6), (3, 7), (4, 5), (4, 6), (5, 7)];
+        let double = [
+            (0, 3),
+            (0, 4),
+            (1, 2),
+            (1, 5),
+            (2, 3),
+            (4, 7),
+            (5, 6),
+            (6, 7),
+        ];
+        let single = [
+            (0, 1),
+            (0, 2),
+            (1, 3),
+            (2, 6),
+            (3, 7),
+            (4, 5),
+            (4, 6),
+            (5, 7),
+        ];
         let mut units = vec![vec![0; 8]; 8];
         for (edges, count) in [(double, 2), (single, 1)] {
             for (a, b) in edges {

@@ -85,6 +85,9 @@ mod tests {
         assert_eq!(Operation::AllReduce.steps(8), 14);
         assert_eq!(Operation::AllReduce.edge_factor(8), 1.75);
         assert_eq!(Operation::AllGather.edge_factor(4), 0.75);
-        assert_eq!(Operation::from_key("all_reduce"), Some(Operation::AllReduce));
+        assert_eq!(
+            Operation::from_key("all_reduce"),
+            Some(Operation::AllReduce)
+        );
     }
 }

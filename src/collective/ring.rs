@@ -54,7 +54,13 @@ impl Communicator<'_> {
         });
         usable
             .map(|(name, protocol)| self.with_protocol(operation, bytes, &edges, name, protocol))
-            .reduce(|best, next| if next.alone_s < best.alone_s { next } else { best })
+            .reduce(|best, next| {
+                if next.alone_s < best.alone_s {
+                    next
+                } else {
+                    best
+                }
+            })
             .ok_or_else(|| {
                 Diagnostic::new(format!(
                     "library `{}` has no protocol for this path",
@@ -74,9 +80,10 @@ impl Communicator<'_> {
         let n = self.size();
         let mut demands = Demands::default();
         demands.add_scaled(edges, 1.0 / protocol.bandwidth_share.value.0);
-        let limit = protocol.max_bandwidth.as_ref().map_or(f64::INFINITY, |most| {
-            most.value.0 / operation.bus_factor(n)
-        });
+        let limit = protocol
+            .max_bandwidth
+            .as_ref()
+            .map_or(f64::INFINITY, |most| most.value.0 / operation.bus_factor(n));
         let rate = alone(self.fabric, &demands).min(limit);
         self.add_channel_units(&mut demands, rate);
         let latency_s = protocol.base.value.0

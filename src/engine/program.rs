@@ -229,13 +229,31 @@ fn part<'a, T>(all: &'a [T], end: &[u32], id: ActivityId) -> &'a [T] {
 /// Preconditions of [`Program::add`].
 fn check(activity: &Activity<'_>, id: ActivityId, resources: usize) {
     let number = |x: f64| x.is_finite() && x >= 0.0;
-    assert!(number(activity.latency), "latency must be finite and not negative");
-    assert!(number(activity.work), "work must be finite and not negative");
-    assert!(number(activity.weight), "weight must be finite and not negative");
-    assert!(number(activity.release), "release must be finite and not negative");
+    assert!(
+        number(activity.latency),
+        "latency must be finite and not negative"
+    );
+    assert!(
+        number(activity.work),
+        "work must be finite and not negative"
+    );
+    assert!(
+        number(activity.weight),
+        "weight must be finite and not negative"
+    );
+    assert!(
+        number(activity.release),
+        "release must be finite and not negative"
+    );
     for &(resource, coefficient) in activity.demands {
-        assert!(resource.index() < resources, "demand on a resource that does not exist");
-        assert!(number(coefficient), "demand must be finite and not negative");
+        assert!(
+            resource.index() < resources,
+            "demand on a resource that does not exist"
+        );
+        assert!(
+            number(coefficient),
+            "demand must be finite and not negative"
+        );
     }
     assert!(
         activity.after.iter().all(|before| *before < id),

@@ -74,7 +74,9 @@ pub enum EngineError {
         resource: String,
     },
     /// A resource was given more load than it can carry: a bug of the solver.
-    #[error("resource `{resource}` carried {load} at t={time} s, more than its capacity {capacity}")]
+    #[error(
+        "resource `{resource}` carried {load} at t={time} s, more than its capacity {capacity}"
+    )]
     Overloaded {
         /// Which resource.
         resource: String,
@@ -507,7 +509,10 @@ impl<'a> Engine<'a> {
         if share.rate > 0.0 {
             return Ok(());
         }
-        let name = share.binding.resource().map(|r| &program.resources[r.index()].name);
+        let name = share
+            .binding
+            .resource()
+            .map(|r| &program.resources[r.index()].name);
         Err(EngineError::Stalled {
             activity: id.0,
             resource: name.cloned().unwrap_or_default(),

@@ -125,12 +125,7 @@ impl MaxMin {
     }
 
     /// Sums the slopes and fills the heap.
-    fn start(
-        &mut self,
-        system: &impl System,
-        activities: &[ActivityId],
-        resources: &[ResourceId],
-    ) {
+    fn start(&mut self, system: &impl System, activities: &[ActivityId], resources: &[ResourceId]) {
         for resource in resources {
             self.filling[resource.index()] = Filling {
                 left: system.capacity(*resource),

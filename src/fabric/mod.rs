@@ -11,5 +11,5 @@ mod resources;
 
 pub use demands::Demands;
 pub use kind::ResourceKind;
-pub use path::{PeerRule, Transport, TransferPath, host_transfer, transfer};
+pub use path::{PeerRule, TransferPath, Transport, host_transfer, transfer};
 pub use resources::{CpuResources, Fabric, GpuResources, WireResources};

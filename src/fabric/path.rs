@@ -54,7 +54,12 @@ pub fn transfer(
     if let Some(route) = find_route(topology, from, to, Through::GpuLinks) {
         return Some(direct(route, Transport::GpuLink));
     }
-    let allows = |id: DeviceId| topology.device(id).gpu().is_some_and(|g| g.p2p_over_pcie.value);
+    let allows = |id: DeviceId| {
+        topology
+            .device(id)
+            .gpu()
+            .is_some_and(|g| g.p2p_over_pcie.value)
+    };
     if allows(from) && allows(to) {
         let through = match rule {
             PeerRule::SameSwitch => Through::PcieSwitches,

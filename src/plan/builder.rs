@@ -6,9 +6,7 @@ use super::account::Account;
 use super::placement::Placement;
 use super::task::{KernelTask, Lane, Phase, Task};
 use crate::collective::{CollectivePlan, Communicator, Operation};
-use crate::engine::{
-    Activity, ActivityId, Allocation, Limit, Pool, PoolId, Program, StreamId,
-};
+use crate::engine::{Activity, ActivityId, Allocation, Limit, Pool, PoolId, Program, StreamId};
 use crate::fabric::{Fabric, GpuResources};
 use crate::kernel::{KernelCost, cost};
 use crate::model::Operator;
@@ -106,11 +104,7 @@ impl<'a> Builder<'a> {
     }
 
     /// A communicator over some ranks with a stream of its own.
-    pub(super) fn group(
-        &mut self,
-        communicator: Communicator<'a>,
-        ranks: Vec<u32>,
-    ) -> Group<'a> {
+    pub(super) fn group(&mut self, communicator: Communicator<'a>, ranks: Vec<u32>) -> Group<'a> {
         Group {
             ranks,
             communicator,

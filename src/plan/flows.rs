@@ -74,7 +74,11 @@ impl<'a> FlowList<'a> {
         }
     }
 
-    fn add_spec(&mut self, source: &Arc<Source>, flow: &Spanned<FlowSpec>) -> Result<(), Diagnostic> {
+    fn add_spec(
+        &mut self,
+        source: &Arc<Source>,
+        flow: &Spanned<FlowSpec>,
+    ) -> Result<(), Diagnostic> {
         if flow.from.names.len() != flow.to.names.len() {
             return Err(Diagnostic::new(format!(
                 "{} senders but {} receivers",
@@ -111,8 +115,8 @@ impl<'a> FlowList<'a> {
 
     fn add_csv(&mut self, source: &Arc<Source>, csv: &Spanned<CsvFlows>) -> Result<(), Diagnostic> {
         let beside = Path::new(&source.path).parent().unwrap_or(Path::new(""));
-        let file = read_file(&beside.join(&csv.file.value))
-            .map_err(|d| d.at(source.place(&csv.file)))?;
+        let file =
+            read_file(&beside.join(&csv.file.value)).map_err(|d| d.at(source.place(&csv.file)))?;
         let mut reader = csv::Reader::from_reader(file.text.as_bytes());
         let columns = Columns::find(&file, csv, &mut reader)?;
         for record in reader.records() {
@@ -136,7 +140,11 @@ impl<'a> FlowList<'a> {
             return Err(Diagnostic::new(message).at(place()));
         }
         let path = self.path(flow).ok_or_else(|| {
-            let message = format!("no path leads from `{}` to `{}`", name(flow.from), name(flow.to));
+            let message = format!(
+                "no path leads from `{}` to `{}`",
+                name(flow.from),
+                name(flow.to)
+            );
             Diagnostic::new(message).at(place())
         })?;
         let (demands, latency) = path;
@@ -177,8 +185,13 @@ impl<'a> FlowList<'a> {
             }
             return Some((demands, path.latency_s));
         }
-        let route =
-            find_route_via(&fabric.topology, flow.from, flow.to, &flow.via, Through::Anything)?;
+        let route = find_route_via(
+            &fabric.topology,
+            flow.from,
+            flow.to,
+            &flow.via,
+            Through::Anything,
+        )?;
         Some((fabric.route_demands(&route, false, false), route.latency_s))
     }
 

@@ -115,16 +115,16 @@ impl Batches<'_> {
         }
         self.hold_state(&mut builder, &pass);
         let all: Vec<u32> = (0..builder.size()).collect();
-        let mut run = |builder: &mut Builder<'_>, steps: &[_]| {
-            run_steps(builder, &mut tensor, &all, steps)
-        };
-        run(&mut builder, &self.network.embedding_forward(&pass))?;
+        let embedding = self.network.embedding_forward(&pass);
+        run_steps(&mut builder, &mut tensor, &all, &embedding)?;
+        let steps = self.network.layer_forward(&pass);
         for layer in 0..self.network.layers() {
             builder.layer = Some(layer as u32);
-            run(&mut builder, &self.network.layer_forward(&pass))?;
+            run_steps(&mut builder, &mut tensor, &all, &steps)?;
         }
         builder.layer = None;
-        run(&mut builder, &self.network.head_forward(&pass, batch))?;
+        let head = self.network.head_forward(&pass, batch);
+        run_steps(&mut builder, &mut tensor, &all, &head)?;
         Ok(builder.finish(name, repeat))
     }
 

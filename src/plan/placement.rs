@@ -34,7 +34,8 @@ impl Placement {
             return Err(Diagnostic::new(format!("`{machine}` has no GPU to run on")));
         }
         let available = gpus.len() as u32;
-        let degree = |written: &Option<crate::spec::Spanned<u32>>| written.as_ref().map(|d| d.value);
+        let degree =
+            |written: &Option<crate::spec::Spanned<u32>>| written.as_ref().map(|d| d.value);
         for written in [&parallel.tensor, &parallel.data].into_iter().flatten() {
             if written.value == 0 || written.value > available {
                 return Err(Diagnostic::new(format!(

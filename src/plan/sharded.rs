@@ -47,7 +47,10 @@ impl Sharded {
     }
 
     /// Forward and backward of one micro-batch.
-    pub(super) fn micro_batch(&mut self, step: &mut TrainingStep<'_, '_>) -> Result<(), Diagnostic> {
+    pub(super) fn micro_batch(
+        &mut self,
+        step: &mut TrainingStep<'_, '_>,
+    ) -> Result<(), Diagnostic> {
         if !self.rest_gathered {
             self.rest_gathered = true;
             let gather = self.gather(step, self.rest)?;
@@ -114,7 +117,9 @@ impl Sharded {
         let mut ids = Vec::new();
         for group in &mut step.data {
             let after = step.builder.tails(&group.ranks);
-            let id = step.builder.collective(group, Operation::AllGather, bytes, &after)?;
+            let id = step
+                .builder
+                .collective(group, Operation::AllGather, bytes, &after)?;
             ids.push(id);
         }
         Ok(ids)
@@ -142,7 +147,9 @@ impl Sharded {
         for group in &mut step.data {
             let after = step.builder.tails(&group.ranks);
             let bytes = bytes * self.gradient;
-            let id = step.builder.collective(group, Operation::ReduceScatter, bytes, &after)?;
+            let id = step
+                .builder
+                .collective(group, Operation::ReduceScatter, bytes, &after)?;
             ids.extend(id);
         }
         self.reductions.push(ids);

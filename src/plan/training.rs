@@ -93,9 +93,11 @@ impl Job {
             .check_tensor(placement.tensor)
             .map_err(|e| Diagnostic::new(e.to_string()).at(source.place(&spec.model)))?;
         if spec.zero.value > 3 {
-            return Err(Diagnostic::new(format!("ZeRO has no stage {}", spec.zero.value))
-                .at(source.place(&spec.zero))
-                .help("expected 0 (off), 1, 2 or 3 (FSDP)"));
+            return Err(
+                Diagnostic::new(format!("ZeRO has no stage {}", spec.zero.value))
+                    .at(source.place(&spec.zero))
+                    .help("expected 0 (off), 1, 2 or 3 (FSDP)"),
+            );
         }
         let accumulate = match &spec.accumulate {
             Some(written) => within(source, written, "accumulate", 1 << 16)?,
@@ -119,7 +121,10 @@ impl Job {
             ))
             .at(source.place(&spec.model)));
         }
-        let bucket = spec.bucket.as_ref().map_or(framework.bucket.value.0, |b| b.value.0);
+        let bucket = spec
+            .bucket
+            .as_ref()
+            .map_or(framework.bucket.value.0, |b| b.value.0);
         Ok(Self {
             network,
             pass,
@@ -187,7 +192,8 @@ impl TrainingStep<'_, '_> {
             self.builder.take(rank, Account::Context, job.context);
             self.builder.take(rank, Account::Weights, weights);
             self.builder.take(rank, Account::Gradients, gradients);
-            self.builder.take(rank, Account::Optimizer, job.sharded(1, 12.0 * p));
+            self.builder
+                .take(rank, Account::Optimizer, job.sharded(1, 12.0 * p));
         }
     }
 
@@ -218,7 +224,8 @@ impl TrainingStep<'_, '_> {
             }
             self.embedding_backward()?;
             if reduce {
-                let layers = job.network.layers() * job.network.layer_parameters_of_rank(job.pass.tensor);
+                let layers =
+                    job.network.layers() * job.network.layer_parameters_of_rank(job.pass.tensor);
                 let rest = job.parameters() - layers as f64;
                 let bytes = rest * element_bytes(job.gradient);
                 buckets.produced(&mut self.builder, &mut self.data, bytes)?;
@@ -336,9 +343,15 @@ fn facts(spec: &TrainingSpec, job: &Job, placement: &Placement) -> Vec<(String, 
     };
     vec![
         ("model".into(), job.network.spec().name.clone()),
-        ("parallelism".into(), format!("data {} × tensor {}", placement.data, placement.tensor)),
+        (
+            "parallelism".into(),
+            format!("data {} × tensor {}", placement.data, placement.tensor),
+        ),
         ("state".into(), state),
-        ("global batch".into(), format!("{global} sequences of {}", job.pass.query)),
+        (
+            "global batch".into(),
+            format!("{global} sequences of {}", job.pass.query),
+        ),
         ("framework".into(), spec.framework.value.clone()),
     ]
 }

@@ -55,20 +55,22 @@ impl Diagnostic {
         match nearest(wrong, &valid) {
             Some(name) => self.help(format!("did you mean `{name}`?")),
             None if valid.is_empty() => self,
-            None if valid.len() <= 24 => self.help(format!("expected one of: {}", valid.join(", "))),
+            None if valid.len() <= 24 => {
+                self.help(format!("expected one of: {}", valid.join(", ")))
+            }
             None => self,
         }
     }
 
     /// The full text for a terminal: message, file, line, the line itself, help.
     pub fn render(&self) -> String {
-        let mut group = Level::ERROR.primary_title(&self.message).elements(
-            self.place.iter().map(|place| {
+        let mut group = Level::ERROR
+            .primary_title(&self.message)
+            .elements(self.place.iter().map(|place| {
                 Snippet::source(place.source.text.as_str())
                     .path(place.source.path.as_str())
                     .annotation(AnnotationKind::Primary.span(place.clamped()))
-            }),
-        );
+            }));
         for line in &self.help {
             group = group.element(Level::HELP.message(line.as_str()));
         }

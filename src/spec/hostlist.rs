@@ -27,7 +27,9 @@ pub enum HostlistError {
     #[error("`{0}` stands for more than {MAX_NAMES} names")]
     TooMany(String),
     /// A character that no name has.
-    #[error("`{0}` is not a name; expected letters, digits, `-`, `_`, `.`, `:` and ranges in brackets")]
+    #[error(
+        "`{0}` is not a name; expected letters, digits, `-`, `_`, `.`, `:` and ranges in brackets"
+    )]
     Character(String),
 }
 
@@ -118,20 +120,37 @@ mod tests {
         assert_eq!(names("cpu0"), Ok(vec!["cpu0".to_string()]));
         assert_eq!(
             names("n[0-1].g[0,2]"),
-            Ok(["n0.g0", "n0.g2", "n1.g0", "n1.g2"].map(String::from).to_vec())
+            Ok(["n0.g0", "n0.g2", "n1.g0", "n1.g2"]
+                .map(String::from)
+                .to_vec())
         );
     }
 
     #[test]
     fn bad_patterns_are_refused_quickly() {
-        assert!(matches!(Hostlist::parse("gpu[0-"), Err(HostlistError::Bracket(_))));
-        assert!(matches!(Hostlist::parse("gpu[]"), Err(HostlistError::Bracket(_))));
-        assert!(matches!(Hostlist::parse("gpu[7-0]"), Err(HostlistError::Range(..))));
-        assert!(matches!(Hostlist::parse("gpu[0-99999999999]"), Err(HostlistError::TooMany(_))));
+        assert!(matches!(
+            Hostlist::parse("gpu[0-"),
+            Err(HostlistError::Bracket(_))
+        ));
+        assert!(matches!(
+            Hostlist::parse("gpu[]"),
+            Err(HostlistError::Bracket(_))
+        ));
+        assert!(matches!(
+            Hostlist::parse("gpu[7-0]"),
+            Err(HostlistError::Range(..))
+        ));
+        assert!(matches!(
+            Hostlist::parse("gpu[0-99999999999]"),
+            Err(HostlistError::TooMany(_))
+        ));
         assert!(matches!(
             Hostlist::parse("a[0-99999][0-99999]"),
             Err(HostlistError::TooMany(_))
         ));
-        assert!(matches!(Hostlist::parse("gpu 0"), Err(HostlistError::Character(_))));
+        assert!(matches!(
+            Hostlist::parse("gpu 0"),
+            Err(HostlistError::Character(_))
+        ));
     }
 }

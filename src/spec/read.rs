@@ -2,7 +2,7 @@
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde_yaml::budget::Budget;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Place};
@@ -29,7 +29,7 @@ impl Source {
     pub fn place<T>(self: &Arc<Self>, value: &Spanned<T>) -> Place {
         Place {
             source: Arc::clone(self),
-            span: value.start..value.end,
+            span: value.span.clone(),
         }
     }
 }
@@ -39,10 +39,8 @@ impl Source {
 pub struct Spanned<T> {
     /// The value.
     pub value: T,
-    /// First byte.
-    pub start: usize,
-    /// One past the last byte.
-    pub end: usize,
+    /// Byte range in the file.
+    pub span: Range<usize>,
 }
 
 impl<T> Deref for Spanned<T> {
@@ -60,8 +58,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spanned<T> {
         let length = span.byte_len().unwrap_or_default() as usize;
         Ok(Self {
             value: inner.value,
-            start,
-            end: start + length,
+            span: start..start + length,
         })
     }
 }
@@ -148,14 +145,19 @@ fn budget() -> Option<Budget> {
 /// Turns a parser's error into our own form.
 fn diagnose(source: &Arc<Source>, error: &serde_yaml::Error) -> Diagnostic {
     let plain = error.without_snippet();
-    let text = plain
-        .render_with_options(serde_yaml::render_options! { snippets: serde_yaml::SnippetMode::Off });
+    let text = plain.render_with_options(
+        serde_yaml::render_options! { snippets: serde_yaml::SnippetMode::Off },
+    );
     let message = strip_location(&text);
     let mut diagnostic = Diagnostic::new(first_lower(&message));
     if let Some((wrong, valid)) = unknown_name(&message) {
         diagnostic = Diagnostic::new(message.split(',').next().unwrap_or(&message).to_string())
             .suggest(&wrong, valid.iter().map(String::as_str));
-        if diagnostic.help.iter().all(|line| line.starts_with("did you mean")) {
+        if diagnostic
+            .help
+            .iter()
+            .all(|line| line.starts_with("did you mean"))
+        {
             diagnostic = diagnostic.help(format!("valid here: {}", valid.join(", ")));
         }
     }
@@ -197,7 +199,10 @@ fn strip_location(text: &str) -> String {
         Some(rest) => rest,
         None => text,
     };
-    match text.strip_prefix("line ").and_then(|rest| rest.split_once(": ")) {
+    match text
+        .strip_prefix("line ")
+        .and_then(|rest| rest.split_once(": "))
+    {
         Some((_, rest)) => rest.trim().to_string(),
         None => text.trim().to_string(),
     }

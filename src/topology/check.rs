@@ -41,6 +41,11 @@ fn unused_ports(topology: &Topology) -> Vec<String> {
             matches!(device.kind, DeviceKind::Switch { .. })
                 && topology.graph.edges(*id).count() == 1
         })
-        .map(|(_, device)| format!("switch `{}` has a single wire and leads nowhere", device.name))
+        .map(|(_, device)| {
+            format!(
+                "switch `{}` has a single wire and leads nowhere",
+                device.name
+            )
+        })
         .collect()
 }

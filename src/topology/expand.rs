@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::graph::{Device, DeviceId, DeviceKind, Topology, Wire};
 use crate::catalog::{AnyDevice, Catalog, load};
 use crate::spec::{
-    DeviceUse, Diagnostic, Hostlist, Kind, LinkSpec, LinkUse, NameOr, Source, Spanned,
-    SwitchSpec, TopologySpec, Wiring, parse,
+    DeviceUse, Diagnostic, Hostlist, Kind, LinkSpec, LinkUse, NameOr, Source, Spanned, SwitchSpec,
+    TopologySpec, Wiring, parse,
 };
 use crate::units::{BytesPerSecond, Seconds};
 
@@ -109,7 +109,10 @@ impl Expansion<'_> {
     /// The name that stands for `name` after all replacements of the files now open.
     fn replaced<'n>(&'n self, name: &'n str) -> &'n str {
         let newest_first = self.replace.iter().rev();
-        newest_first.fold(name, |name, (old, new)| if name == old { new } else { name })
+        newest_first.fold(
+            name,
+            |name, (old, new)| if name == old { new } else { name },
+        )
     }
 
     /// Resolves what a device is.
@@ -188,13 +191,16 @@ impl Expansion<'_> {
         prefix: &str,
     ) -> Result<Vec<DeviceId>, Diagnostic> {
         let find = |name: &String| {
-            self.names.get(&format!("{prefix}{name}")).copied().ok_or_else(|| {
-                let mut valid: Vec<&str> = self.names.keys().map(String::as_str).collect();
-                valid.sort_unstable();
-                Diagnostic::new(format!("there is no device `{name}` to wire"))
-                    .at(source.place(ends))
-                    .suggest(name, valid)
-            })
+            self.names
+                .get(&format!("{prefix}{name}"))
+                .copied()
+                .ok_or_else(|| {
+                    let mut valid: Vec<&str> = self.names.keys().map(String::as_str).collect();
+                    valid.sort_unstable();
+                    Diagnostic::new(format!("there is no device `{name}` to wire"))
+                        .at(source.place(ends))
+                        .suggest(name, valid)
+                })
         };
         ends.names.iter().map(find).collect()
     }
@@ -205,8 +211,10 @@ impl Expansion<'_> {
         if let Some(written) = &link.count
             && !(1..=1024).contains(&count)
         {
-            return Err(Diagnostic::new(format!("`count: {count}` is not 1 to 1024"))
-                .at(source.place(written)));
+            return Err(
+                Diagnostic::new(format!("`count: {count}` is not 1 to 1024"))
+                    .at(source.place(written)),
+            );
         }
         match &link.link {
             Some(named) => {
@@ -236,12 +244,8 @@ fn inherit(spec: &mut TopologySpec, base: TopologySpec) {
 }
 
 /// Expands a device pattern, with its place in errors.
-fn expand_pattern(
-    source: &Arc<Source>,
-    pattern: &Spanned<String>,
-) -> Result<Hostlist, Diagnostic> {
-    Hostlist::parse(pattern)
-        .map_err(|e| Diagnostic::new(e.to_string()).at(source.place(pattern)))
+fn expand_pattern(source: &Arc<Source>, pattern: &Spanned<String>) -> Result<Hostlist, Diagnostic> {
+    Hostlist::parse(pattern).map_err(|e| Diagnostic::new(e.to_string()).at(source.place(pattern)))
 }
 
 /// A device from the catalogue.
@@ -266,7 +270,10 @@ fn switch(spec: &SwitchSpec) -> DeviceKind {
 fn wire_of(spec: &LinkSpec, count: u32) -> Result<Wire, Diagnostic> {
     let times = |rate: BytesPerSecond| BytesPerSecond(rate.0 * f64::from(count));
     if spec.bandwidth.value.0 <= 0.0 {
-        return Err(Diagnostic::new(format!("link `{}` has no bandwidth", spec.name)));
+        return Err(Diagnostic::new(format!(
+            "link `{}` has no bandwidth",
+            spec.name
+        )));
     }
     let collective = spec.collective.as_ref().unwrap_or(&spec.bandwidth);
     let optional = |figure: &Option<crate::spec::Figure<BytesPerSecond>>| {
@@ -294,7 +301,9 @@ fn plain_wire(
         return Err(
             Diagnostic::new("this link has neither `use` nor `bandwidth`")
                 .at(source.place(&link.from))
-                .help("name a link of the catalogue with `use:`, or give `bandwidth:` and `latency:`"),
+                .help(
+                    "name a link of the catalogue with `use:`, or give `bandwidth:` and `latency:`",
+                ),
         );
     };
     let positive = |rate: &Spanned<BytesPerSecond>| {

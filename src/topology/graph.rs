@@ -134,7 +134,9 @@ impl Topology {
 
     /// The device of a name.
     pub fn find(&self, name: &str) -> Option<DeviceId> {
-        self.devices().find(|(_, d)| d.name == name).map(|(id, _)| id)
+        self.devices()
+            .find(|(_, d)| d.name == name)
+            .map(|(id, _)| id)
     }
 
     /// A wire's name for reports: `gpu0–plx0`.

@@ -26,7 +26,10 @@ pub fn describe(topology: &Topology) -> String {
     }
     let (ids, rows) = path_matrix(topology);
     if !ids.is_empty() && ids.len() <= 64 {
-        let names: Vec<&str> = ids.iter().map(|id| topology.device(*id).name.as_str()).collect();
+        let names: Vec<&str> = ids
+            .iter()
+            .map(|id| topology.device(*id).name.as_str())
+            .collect();
         let _ = writeln!(text, "\npaths\n{}", matrix(&names, &rows));
     }
     text
@@ -62,8 +65,16 @@ fn kind_label(kind: &DeviceKind) -> String {
 }
 
 fn wire_label(wire: &Wire) -> String {
-    let model = if wire.model.is_empty() { class_name(wire.class) } else { &wire.model };
-    let times = if wire.count > 1 { format!("{} × ", wire.count) } else { String::new() };
+    let model = if wire.model.is_empty() {
+        class_name(wire.class)
+    } else {
+        &wire.model
+    };
+    let times = if wire.count > 1 {
+        format!("{} × ", wire.count)
+    } else {
+        String::new()
+    };
     format!("{times}{model}: {}, {}", wire.bandwidth, wire.latency)
 }
 
@@ -79,7 +90,12 @@ fn class_name(class: LinkClass) -> &'static str {
 
 /// A square table of labels.
 fn matrix(names: &[&str], rows: &[Vec<super::path_kind::PathKind>]) -> String {
-    let width = names.iter().map(|name| name.len()).max().unwrap_or(0).max(4);
+    let width = names
+        .iter()
+        .map(|name| name.len())
+        .max()
+        .unwrap_or(0)
+        .max(4);
     let mut text = format!("  {:width$}", "");
     for name in names {
         let _ = write!(text, "  {name:>width$}");
@@ -127,8 +143,16 @@ pub fn resolved_yaml(topology: &Topology) -> String {
         } else {
             format!("use: {}", wire.model)
         };
-        let _ = write!(text, "  - {{from: {a}, to: {b}, {what}, count: {}}}", wire.count);
-        let _ = writeln!(text, "  # {} one direction, {}", wire.bandwidth, wire.latency);
+        let _ = write!(
+            text,
+            "  - {{from: {a}, to: {b}, {what}, count: {}}}",
+            wire.count
+        );
+        let _ = writeln!(
+            text,
+            "  # {} one direction, {}",
+            wire.bandwidth, wire.latency
+        );
     }
     text
 }

@@ -60,7 +60,9 @@ impl Through {
             DeviceKind::Switch {
                 host_bridge: false, ..
             } => true,
-            DeviceKind::Cpu(_) | DeviceKind::Switch { .. } => matches!(self, Through::Host | Through::Anything),
+            DeviceKind::Cpu(_) | DeviceKind::Switch { .. } => {
+                matches!(self, Through::Host | Through::Anything)
+            }
             DeviceKind::Nic | DeviceKind::Host => self == Through::Anything,
             DeviceKind::Gpu(_) => false,
         }
@@ -156,7 +158,9 @@ fn spread(
             let total: f64 = edges.iter().map(|e| e.weight().bandwidth.0).sum();
             for edge in edges {
                 let part = share * edge.weight().bandwidth.0 / total;
-                let forward = graph.edge_endpoints(edge.id()).is_some_and(|(a, _)| a == at);
+                let forward = graph
+                    .edge_endpoints(edge.id())
+                    .is_some_and(|(a, _)| a == at);
                 route.hops.push(Hop {
                     link: edge.id(),
                     forward,

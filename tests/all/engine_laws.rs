@@ -61,10 +61,15 @@ fn two_flows_share_a_link() {
 #[test]
 fn parking_lot_with_equal_links() {
     let mut p = Program::default();
-    let links: Vec<_> = (0..5).map(|i| resource(&mut p, &format!("l{i}"), 8.0)).collect();
+    let links: Vec<_> = (0..5)
+        .map(|i| resource(&mut p, &format!("l{i}"), 8.0))
+        .collect();
     let path: Vec<_> = links.iter().map(|l| (*l, 1.0)).collect();
     let long = flow(&mut p, 40.0, &path);
-    let short: Vec<_> = links.iter().map(|l| flow(&mut p, 40.0, &[(*l, 1.0)])).collect();
+    let short: Vec<_> = links
+        .iter()
+        .map(|l| flow(&mut p, 40.0, &[(*l, 1.0)]))
+        .collect();
     let trace = run_all(&p);
     for id in short.iter().chain([&long]) {
         assert_close(trace.intervals_of(*id)[0].rate, 4.0, EXACT);
@@ -121,7 +126,11 @@ fn a_kernel_on_each_side_of_the_ridge() {
         let id = flow(&mut p, 1.0, &[(compute, flops), (memory, bytes)]);
         let trace = run_all(&p);
         assert_close(trace.makespan, (flops / 100.0f64).max(bytes / 10.0), EXACT);
-        let bound = if flops / 100.0 > bytes / 10.0 { compute } else { memory };
+        let bound = if flops / 100.0 > bytes / 10.0 {
+            compute
+        } else {
+            memory
+        };
         assert_eq!(trace.intervals_of(id)[0].binding, Binding::Resource(bound));
     }
 }
@@ -200,7 +209,10 @@ fn memory_pools_report_peak_and_overflow() {
     assert_eq!(pool.peak, 12.0);
     assert_eq!(pool.peak_time, 1.0);
     let overflow = pool.overflow.as_ref().unwrap();
-    assert_eq!((overflow.time, overflow.accounts.clone()), (1.0, vec![0.0, 9.0, 3.0]));
+    assert_eq!(
+        (overflow.time, overflow.accounts.clone()),
+        (1.0, vec![0.0, 9.0, 3.0])
+    );
     assert_eq!(pool.levels, vec![(0.0, 6.0), (1.0, 12.0), (2.0, 3.0)]);
 }
 

@@ -39,7 +39,8 @@ fn build(capacities: &[u16], drawn: &[Drawn]) -> Program {
         });
     }
     let streams: Vec<_> = (0..3).map(|_| p.add_stream()).collect();
-    for (index, (latency, work, weight, demands, limit, after, stream)) in drawn.iter().enumerate() {
+    for (index, (latency, work, weight, demands, limit, after, stream)) in drawn.iter().enumerate()
+    {
         let mut used: Vec<(ResourceId, f64)> = demands
             .iter()
             .map(|(r, c)| (ResourceId(u32::from(*r)), f64::from(*c)))
@@ -81,24 +82,34 @@ fn rates(p: &Program, trace: &Trace, time: f64) -> Vec<f64> {
     (0..p.len())
         .map(|i| {
             let of = trace.intervals_of(ActivityId(i as u32)).iter();
-            of.filter(|x| x.start <= time && time < x.end).map(|x| x.rate).sum()
+            of.filter(|x| x.start <= time && time < x.end)
+                .map(|x| x.rate)
+                .sum()
         })
         .collect()
 }
 
 /// Midpoints between all event times.
 fn instants(trace: &Trace) -> Vec<f64> {
-    let mut times: Vec<f64> = trace.intervals.iter().flat_map(|i| [i.start, i.end]).collect();
+    let mut times: Vec<f64> = trace
+        .intervals
+        .iter()
+        .flat_map(|i| [i.start, i.end])
+        .collect();
     times.sort_by(f64::total_cmp);
     times.dedup_by(|a, b| (*a - *b).abs() <= 1e-9 * b.abs());
-    times.windows(2).map(|w| f64::midpoint(w[0], w[1])).collect()
+    times
+        .windows(2)
+        .map(|w| f64::midpoint(w[0], w[1]))
+        .collect()
 }
 
 fn load(p: &Program, rates: &[f64], resource: ResourceId) -> f64 {
     (0..p.len())
         .flat_map(|i| {
             let of = p.demands(ActivityId(i as u32)).iter();
-            of.filter(|(r, _)| *r == resource).map(move |(_, c)| c * rates[i])
+            of.filter(|(r, _)| *r == resource)
+                .map(move |(_, c)| c * rates[i])
         })
         .sum()
 }
