@@ -4,6 +4,7 @@
 //! `units`, `engine`, `spec`, `catalog`, `topology`, `model`, `kernel`, `collective`, `plan`,
 //! `analysis`, `report`, `cli`.
 
+pub mod analysis;
 pub mod catalog;
 pub mod collective;
 pub mod engine;
