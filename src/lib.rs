@@ -4,7 +4,8 @@
 //! `units`, `engine`, `spec`, `catalog`, `topology`, `model`, `kernel`, `collective`, `plan`,
 //! `analysis`, `report`, `cli`.
 
-pub mod spec;
-pub mod units;
 pub mod kernel;
 pub mod model;
+pub mod report;
+pub mod spec;
+pub mod units;

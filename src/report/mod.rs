@@ -1,0 +1,3 @@
+//! Reports: what a person reads after a simulation.
+
+pub mod draw;
