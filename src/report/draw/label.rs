@@ -3,6 +3,7 @@
 use plotters::prelude::DrawingBackend;
 
 use super::canvas::{Align, Canvas, Drawn, Point, Rect, Type};
+use super::palette::AXIS;
 
 /// Areas already taken, within bounds.
 #[derive(Debug)]
@@ -46,7 +47,8 @@ impl Placer {
         }
     }
 
-    /// Writes `text` beside a dot of `radius` where there is room; returns whether there was.
+    /// Writes `text` beside a dot of `radius`, or further off with a line to it, where there is
+    /// room; returns whether there was.
     pub fn label<DB: DrawingBackend>(
         &mut self,
         canvas: &Canvas<'_, DB>,
@@ -55,22 +57,7 @@ impl Placer {
         text: &str,
         look: &Type,
     ) -> Drawn<DB, bool> {
-        let near = radius + 5.0;
-        let up = radius + look.em * 0.75;
-        let far = radius + look.em * 1.9;
-        let places = [
-            (near, 0.0, Align::Left),
-            (-near, 0.0, Align::Right),
-            (0.0, -up, Align::Center),
-            (0.0, up, Align::Center),
-            (near, -up, Align::Left),
-            (near, up, Align::Left),
-            (-near, -up, Align::Right),
-            (-near, up, Align::Right),
-            (0.0, -far, Align::Center),
-            (0.0, far, Align::Center),
-        ];
-        for (dx, dy, align) in places {
+        for (dx, dy, align) in beside(radius, look.em) {
             let look = Type { align, ..*look };
             let at = (x + dx, y + dy);
             if self.try_take(look.bounds(at, text)) {
@@ -78,8 +65,50 @@ impl Placer {
                 return Ok(true);
             }
         }
+        for (dx, dy) in around(radius) {
+            let align = if dx < 0.0 { Align::Right } else { Align::Left };
+            let look = Type { align, ..*look };
+            let at = (x + dx, y + dy);
+            if self.try_take(look.bounds(at, text)) {
+                let length = dx.hypot(dy);
+                let rim = (x + dx / length * radius, y + dy / length * radius);
+                let foot = (at.0 - 2.0 * dx.signum(), at.1);
+                canvas.line(&[rim, foot], AXIS, 1.0)?;
+                canvas.text(at, text, &look)?;
+                self.take_line(rim, foot);
+                return Ok(true);
+            }
+        }
         Ok(false)
     }
+}
+
+/// Places that touch a dot, the best first.
+fn beside(radius: f64, em: f64) -> [(f64, f64, Align); 8] {
+    let near = radius + 5.0;
+    let up = radius + em * 0.75;
+    [
+        (near, 0.0, Align::Left),
+        (-near, 0.0, Align::Right),
+        (0.0, -up, Align::Center),
+        (0.0, up, Align::Center),
+        (near, -up, Align::Left),
+        (near, up, Align::Left),
+        (-near, -up, Align::Right),
+        (-near, up, Align::Right),
+    ]
+}
+
+/// Places further away, the nearest first, which need a line to the dot.
+fn around(radius: f64) -> impl Iterator<Item = (f64, f64)> {
+    const ANGLES: [f64; 8] = [35.0, -35.0, 145.0, -145.0, 65.0, -65.0, 115.0, -115.0];
+    const DISTANCES: [f64; 6] = [18.0, 32.0, 48.0, 66.0, 88.0, 112.0];
+    DISTANCES.into_iter().flat_map(move |distance| {
+        ANGLES.into_iter().map(move |angle| {
+            let (sin, cos) = angle.to_radians().sin_cos();
+            ((radius + distance) * cos, (radius + distance) * sin)
+        })
+    })
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! The roofline: what devices could do at each intensity, and what operators got.
 
 use plotters::prelude::DrawingBackend;
+use plotters::style::RGBColor;
 
 use super::axis::{Axis, Measure, X_AXIS_HEIGHT, Y_TITLE_HEIGHT, draw_x, draw_y, y_label_width};
 use super::canvas::{Align, Canvas, Drawn, Point, Rect, Type};
 use super::frame::{Entry, Sign, head, kind_entries};
 use super::label::Placer;
 use super::marker::Marker;
-use super::palette::{MUTED, PAPER, TEXT, ink};
+use super::palette::{PAPER, TEXT, ink};
 use super::render::Chart;
 
 /// A device's limits.
@@ -70,7 +71,12 @@ impl Roofline {
             .enumerate()
             .map(|(index, device)| Entry {
                 sign: Sign::Line(Marker::of_series(index).color, 2.5),
-                words: device.label.clone(),
+                words: format!(
+                    "{} ({}, {})",
+                    device.label,
+                    Measure::FlopsPerSecond.text(device.peak_flops),
+                    Measure::BytesPerSecond.text(device.bandwidth)
+                ),
             });
         let roofs: Vec<Entry> = roofs.collect();
         let mut entries = kind_entries(self.usable().map(|point| point.kind.as_str()));
@@ -119,7 +125,7 @@ impl Chart for Roofline {
         let (xs, ys) = self.ranges();
         let (top, bottom) = (room.y0 + Y_TITLE_HEIGHT, room.y1 - X_AXIS_HEIGHT);
         let y = Axis::log(ys, (bottom, top));
-        let (scale, unit) = Measure::FlopsPerSecond.unit(ys.1);
+        let (scale, unit) = Measure::FlopsPerSecond.unit(ys.1 / 30.0);
         let y_ticks = y.ticks(34.0, scale);
         let left = room.x0 + y_label_width(&y_ticks);
         let plot = Rect::new(left, top, room.x1, bottom);
@@ -133,94 +139,131 @@ impl Chart for Roofline {
             &y_ticks,
             &Measure::axis_title("achieved rate", &unit),
         )?;
+        let scene = Scene { canvas, plot, x, y };
         let mut placer = Placer::new(plot);
-        for (index, device) in self.devices.iter().enumerate() {
-            let color = Marker::of_series(index).color;
-            let (start, ridge) = (xs.0, device.ridge());
-            let bend = (x.at(ridge), y.at(device.peak_flops));
-            let roof = [
-                (x.at(start), y.at(device.roof(start))),
-                bend,
-                (plot.x1, bend.1),
-            ];
-            canvas.line(&roof, color, 2.5)?;
-            placer.take_line(roof[0], roof[1]);
-            placer.take_line(roof[1], roof[2]);
-            canvas.dashed(bend, (bend.0, plot.y1), color, 1.0)?;
-            placer.take_line(bend, (bend.0, plot.y1));
-        }
-        self.draw_points(canvas, &mut placer, |p| {
-            (x.at(p.intensity), y.at(p.achieved_flops))
-        })?;
-        self.name_roofs(canvas, &mut placer, (&x, &y), plot)
+        self.draw_roofs(&scene, &mut placer)?;
+        self.draw_points(&scene, &mut placer)
+    }
+}
+
+/// The plot and its axes.
+struct Scene<'a, 'b, DB: DrawingBackend> {
+    canvas: &'a Canvas<'b, DB>,
+    plot: Rect,
+    x: Axis,
+    y: Axis,
+}
+
+impl<DB: DrawingBackend> Scene<'_, '_, DB> {
+    fn place(&self, intensity: f64, flops: f64) -> Point {
+        (self.x.at(intensity), self.y.at(flops))
+    }
+
+    fn of(&self, point: &RooflinePoint) -> Point {
+        self.place(point.intensity, point.achieved_flops)
     }
 }
 
 impl Roofline {
-    fn draw_points<DB: DrawingBackend>(
+    /// Draws the roofs with their ridges, and marks their lines and the dots as taken.
+    fn draw_roofs<DB: DrawingBackend>(
         &self,
-        canvas: &Canvas<'_, DB>,
+        scene: &Scene<'_, '_, DB>,
         placer: &mut Placer,
-        place: impl Fn(&RooflinePoint) -> Point,
     ) -> Drawn<DB> {
-        let mut points: Vec<&RooflinePoint> = self.usable().collect();
-        points.sort_by(|a, b| b.time_share.total_cmp(&a.time_share));
-        for point in &points {
-            let (at, radius, ink) = (place(point), dot_radius(point), ink(&point.kind));
-            canvas.disc(at, radius + 1.0, ink.outline.unwrap_or(PAPER))?;
-            canvas.disc(at, radius, ink.fill)?;
-            placer.take(Rect::around(at, radius * 1.8, radius * 1.8));
+        let (canvas, plot) = (scene.canvas, scene.plot);
+        let start = self.ranges().0.0;
+        let mut bends = Vec::new();
+        for (index, device) in self.devices.iter().enumerate() {
+            let color = Marker::of_series(index).color;
+            let bend = scene.place(device.ridge(), device.peak_flops);
+            let foot = scene.place(start, device.roof(start));
+            canvas.line(&[foot, bend, (plot.x1, bend.1)], color, 2.5)?;
+            canvas.dashed(bend, (bend.0, plot.y1), color, 1.0)?;
+            placer.take_line(foot, bend);
+            placer.take_line(bend, (plot.x1, bend.1));
+            bends.push((bend, device, color));
         }
-        let look = Type::new(12.0, Align::Left).color(TEXT);
-        for point in points.iter().take(self.most_labels) {
-            placer.label(canvas, place(point), dot_radius(point), &point.label, &look)?;
+        for point in self.usable() {
+            let side = dot_radius(point) * 1.8;
+            placer.take(Rect::around(scene.of(point), side, side));
+        }
+        bends.sort_by(|a, b| a.0.0.total_cmp(&b.0.0));
+        let last = bends.len().saturating_sub(1);
+        for (order, (bend, device, color)) in bends.into_iter().enumerate() {
+            name_peak(scene, placer, bend.1, device.peak_flops, color)?;
+            let align = if order == last {
+                Align::Left
+            } else {
+                Align::Right
+            };
+            name_ridge(scene, placer, (bend.0, align), device.ridge(), color)?;
+            placer.take_line(bend, (bend.0, plot.y1));
         }
         Ok(())
     }
 
-    /// Writes each peak above its roof's right end and each ridge at the foot of its line.
-    fn name_roofs<DB: DrawingBackend>(
+    fn draw_points<DB: DrawingBackend>(
         &self,
-        canvas: &Canvas<'_, DB>,
+        scene: &Scene<'_, '_, DB>,
         placer: &mut Placer,
-        (x, y): (&Axis, &Axis),
-        plot: Rect,
     ) -> Drawn<DB> {
-        for (index, device) in self.devices.iter().enumerate() {
-            let color = Marker::of_series(index).color;
-            let (peak, bandwidth) = (
-                Measure::FlopsPerSecond.text(device.peak_flops),
-                Measure::BytesPerSecond.text(device.bandwidth),
-            );
-            let text = format!("{peak} · {bandwidth}");
-            let roof = y.at(device.peak_flops);
-            let look = Type::new(12.0, Align::Right).color(color).bold();
-            for shift in [-11.0, 12.0] {
-                let at = (plot.x1 - 4.0, roof + shift);
-                if placer.try_take(look.bounds(at, &text)) {
-                    canvas.text(at, &text, &look)?;
-                    break;
-                }
-            }
-            let ridge = format!("ridge {:.0}", device.ridge());
-            let foot = x.at(device.ridge());
-            let look = Type::new(12.0, Align::Left).color(MUTED);
-            for (dx, align, dy) in [
-                (5.0, Align::Left, 10.0),
-                (-5.0, Align::Right, 10.0),
-                (5.0, Align::Left, 26.0),
-                (-5.0, Align::Right, 26.0),
-            ] {
-                let look = Type { align, ..look };
-                let at = (foot + dx, plot.y1 - dy);
-                if placer.try_take(look.bounds(at, &ridge)) {
-                    canvas.text(at, &ridge, &look)?;
-                    break;
-                }
-            }
+        let canvas = scene.canvas;
+        let mut points: Vec<&RooflinePoint> = self.usable().collect();
+        points.sort_by(|a, b| b.time_share.total_cmp(&a.time_share));
+        for point in &points {
+            let (at, radius, ink) = (scene.of(point), dot_radius(point), ink(&point.kind));
+            canvas.disc(at, radius + 1.0, ink.outline.unwrap_or(PAPER))?;
+            canvas.disc(at, radius, ink.fill)?;
+        }
+        let look = Type::new(12.0, Align::Left).color(TEXT);
+        for point in points.iter().take(self.most_labels) {
+            let radius = dot_radius(point);
+            placer.label(canvas, scene.of(point), radius, &point.label, &look)?;
         }
         Ok(())
     }
+}
+
+/// Writes a peak rate at the right end of its roof at height `y`.
+fn name_peak<DB: DrawingBackend>(
+    scene: &Scene<'_, '_, DB>,
+    placer: &mut Placer,
+    y: f64,
+    peak: f64,
+    color: RGBColor,
+) -> Drawn<DB> {
+    let text = Measure::FlopsPerSecond.text(peak);
+    let look = Type::new(12.0, Align::Right).color(color).bold();
+    for shift in [-11.0, 12.0] {
+        let at = (scene.plot.x1 - 4.0, y + shift);
+        if placer.try_take(look.bounds(at, &text)) {
+            return scene.canvas.text(at, &text, &look);
+        }
+    }
+    Ok(())
+}
+
+/// Writes a ridge at the foot of its line, on the given side, in the first free row.
+fn name_ridge<DB: DrawingBackend>(
+    scene: &Scene<'_, '_, DB>,
+    placer: &mut Placer,
+    (x, align): (f64, Align),
+    ridge: f64,
+    color: RGBColor,
+) -> Drawn<DB> {
+    let text = format!("ridge {ridge:.0}");
+    let look = Type::new(12.0, align).color(color);
+    let gap = if align == Align::Left { 5.0 } else { -5.0 };
+    for row in 0..5 {
+        let at = (x + gap, scene.plot.y1 - 10.0 - f64::from(row) * 17.0);
+        let area = look.bounds(at, &text);
+        if placer.try_take(area) {
+            scene.canvas.fill(area, PAPER)?;
+            return scene.canvas.text(at, &text, &look);
+        }
+    }
+    Ok(())
 }
 
 fn dot_radius(point: &RooflinePoint) -> f64 {

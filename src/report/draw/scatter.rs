@@ -1,20 +1,21 @@
 //! Predicted against measured: points near the diagonal are good predictions.
 
 use plotters::prelude::DrawingBackend;
+use plotters::style::RGBColor;
 
 use super::axis::{Axis, Measure, X_AXIS_HEIGHT, Y_TITLE_HEIGHT, draw_x, draw_y, y_label_width};
 use super::canvas::{Align, Canvas, Drawn, Rect, Type};
 use super::frame::{Entry, Sign, head};
 use super::label::Placer;
 use super::marker::Marker;
-use super::palette::{AXIS, MUTED, TEXT};
+use super::palette::{AXIS, Ink, TEXT};
 use super::render::Chart;
-use plotters::style::RGBColor;
+use crate::units;
 
 /// The bands around the diagonal: deviation, fill; the wider one first.
 const BANDS: [(f64, RGBColor); 2] = [
-    (0.25, RGBColor(0xF1, 0xF3, 0xF5)),
-    (0.10, RGBColor(0xDF, 0xE5, 0xEA)),
+    (0.25, RGBColor(0xEB, 0xEE, 0xF1)),
+    (0.10, RGBColor(0xCF, 0xD8, 0xE0)),
 ];
 
 /// One comparison.
@@ -68,7 +69,22 @@ impl Scatter {
             sign: Sign::Dot(Marker::of_series(index)),
             words: series.label.clone(),
         };
-        self.series.iter().enumerate().map(entry).collect()
+        let band = |(deviation, fill): (f64, RGBColor)| Entry {
+            sign: Sign::Area(Ink {
+                fill,
+                text: TEXT,
+                outline: None,
+                hatched: false,
+            }),
+            words: format!("within ±{}", units::percent(deviation)),
+        };
+        let bands = BANDS.into_iter().rev().map(band);
+        let diagonal = Entry {
+            sign: Sign::Line(AXIS, 1.5),
+            words: "predicted = measured".to_string(),
+        };
+        let series = self.series.iter().enumerate().map(entry);
+        series.chain([diagonal]).chain(bands).collect()
     }
 
     fn range(&self) -> (f64, f64) {
@@ -137,40 +153,10 @@ impl Scatter {
                 }
             }
         }
-        self.name_bands(canvas, &mut placer, (x, y))?;
         outliers.sort_by(|a, b| b.deviation().total_cmp(&a.deviation()));
         let look = Type::new(12.0, Align::Left).color(TEXT);
         for point in outliers {
             placer.label(canvas, place(point), 5.0, &point.label, &look)?;
-        }
-        Ok(())
-    }
-
-    /// Writes the widths of the bands at the upper end of the lower edges.
-    fn name_bands<DB: DrawingBackend>(
-        &self,
-        canvas: &Canvas<'_, DB>,
-        placer: &mut Placer,
-        (x, y): (&Axis, &Axis),
-    ) -> Drawn<DB> {
-        let (low, high) = self.range();
-        let look = Type::new(12.0, Align::Left).color(MUTED);
-        let measured = high * (low / high).powf(0.06);
-        let at = |factor: f64| (x.at(measured), y.at(measured * factor));
-        let text = "bands ±10 %, ±25 %";
-        let look = Type {
-            align: Align::Right,
-            ..look
-        };
-        let below = (at(1.0).0, at(1.0 - BANDS[0].0).1 + 22.0);
-        if placer.try_take(look.bounds(below, text)) {
-            canvas.text(below, text, &look)?;
-        }
-        let above = (at(1.0).0 - 14.0, at(1.0 + BANDS[0].0).1 - 8.0);
-        let text = "predicted = measured";
-        let place = (above.0 - 10.0, above.1.max(y.at(high) + 12.0));
-        if placer.try_take(look.bounds(place, text)) {
-            canvas.text(place, text, &look)?;
         }
         Ok(())
     }

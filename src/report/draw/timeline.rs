@@ -3,7 +3,7 @@
 use plotters::prelude::DrawingBackend;
 
 use super::axis::{Axis, Measure, X_AXIS_HEIGHT, draw_x};
-use super::canvas::{Align, Canvas, DENSITY, Drawn, Rect, Type};
+use super::canvas::{Align, Canvas, Drawn, Rect, Type};
 use super::font;
 use super::frame::{Entry, head, head_height, kind_entries};
 use super::label::Placer;
@@ -14,6 +14,7 @@ const WIDTH: f64 = 1100.0;
 const LANE: f64 = 26.0;
 const LABEL_EM: f64 = 12.0;
 const MARK_ROOM: f64 = 20.0;
+const MARK_ROW: f64 = 15.0;
 
 /// A box in a lane.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,11 +68,17 @@ impl Timeline {
         kind_entries(spans.map(|span| span.kind.as_str()))
     }
 
+    /// Room for the words of the marks: two rows if some stand closer than their words.
     fn mark_room(&self) -> f64 {
-        if self.marks.is_empty() {
-            4.0
-        } else {
-            MARK_ROOM
+        let span = (self.range_s.1 - self.range_s.0).max(f64::MIN_POSITIVE);
+        let crowded = self.marks.windows(2).any(|pair| {
+            let apart = (pair[1].at_s - pair[0].at_s) / span * WIDTH * 0.85;
+            apart < font::width(&pair[0].label, LABEL_EM, false) + 12.0
+        });
+        match (self.marks.is_empty(), crowded) {
+            (true, _) => 4.0,
+            (false, false) => MARK_ROOM,
+            (false, true) => MARK_ROOM + MARK_ROW,
         }
     }
 }
@@ -138,7 +145,7 @@ impl Timeline {
         let mut wide = Vec::new();
         for span in shown {
             let (x0, x1) = (axis.at(span.start_s), axis.at(span.end_s));
-            if x1 - x0 < 1.0 {
+            if x1 - x0 < 1.5 * Columns::WIDTH {
                 columns.add(x0, x1, &span.kind);
             } else {
                 wide.push((x0, x1, span));
@@ -166,11 +173,14 @@ impl Timeline {
         for mark in &self.marks {
             let x = axis.at(mark.at_s);
             canvas.dashed((x, plot.y0 - 5.0), (x, plot.y1), palette::TEXT, 1.0)?;
-            let at = (x + 3.0, plot.y0 - 10.0);
-            for (at, align) in [(at, Align::Left), ((x - 3.0, at.1), Align::Right)] {
+            let (low, high) = (plot.y0 - 10.0, plot.y0 - 10.0 - MARK_ROW);
+            let (right, left) = ((x + 3.0, Align::Left), (x - 3.0, Align::Right));
+            for ((x, align), y) in [(right, low), (right, high), (left, low), (left, high)] {
                 let look = Type::new(LABEL_EM, align).color(MUTED);
-                if placer.try_take(look.bounds(at, &mark.label)) {
-                    canvas.text(at, &mark.label, &look)?;
+                let words = look.bounds((x, y), &mark.label);
+                let padded = Rect::new(words.x0 - 3.0, words.y0, words.x1 + 3.0, words.y1);
+                if placer.try_take(padded) {
+                    canvas.text((x, y), &mark.label, &look)?;
                     break;
                 }
             }
@@ -182,7 +192,7 @@ impl Timeline {
 fn draw_box<DB: DrawingBackend>(canvas: &Canvas<'_, DB>, area: Rect, span: &Span) -> Drawn<DB> {
     let ink = ink(&span.kind);
     canvas.fill_ink(area, ink)?;
-    if area.width() < 3.0 {
+    if area.width() < 5.0 {
         return Ok(());
     }
     canvas.fill(Rect::new(area.x1 - 0.5, area.y0, area.x1, area.y1), PAPER)?;
@@ -199,7 +209,7 @@ fn draw_box<DB: DrawingBackend>(canvas: &Canvas<'_, DB>, area: Rect, span: &Span
     Ok(())
 }
 
-/// Time per kind in each column of one surface pixel.
+/// Time per kind in each column of one chart pixel.
 struct Columns<'a> {
     band: Rect,
     /// Column, kind, covered width; one column's entries are neighbours after sorting.
@@ -207,9 +217,9 @@ struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    const WIDTH: f64 = 1.0 / DENSITY as f64;
+    const WIDTH: f64 = 1.0;
     /// Steps of paleness, so that neighbouring columns can be merged.
-    const SHADES: f64 = 5.0;
+    const SHADES: f64 = 4.0;
 
     fn new(band: Rect) -> Self {
         Self {
@@ -219,15 +229,13 @@ impl<'a> Columns<'a> {
     }
 
     fn add(&mut self, x0: f64, x1: f64, kind: &'a str) {
-        let mut x = x0;
-        loop {
-            let column = ((x - self.band.x0) / Self::WIDTH).floor();
-            let edge = self.band.x0 + (column + 1.0) * Self::WIDTH;
-            self.parts.push((column as i64, kind, x1.min(edge) - x));
-            if edge >= x1 {
-                return;
+        let column = |x: f64| ((x - self.band.x0) / Self::WIDTH).floor() as i64;
+        for at in column(x0)..=column(x1) {
+            let left = self.band.x0 + at as f64 * Self::WIDTH;
+            let covered = x1.min(left + Self::WIDTH) - x0.max(left);
+            if covered > 0.0 {
+                self.parts.push((at, kind, covered));
             }
-            x = edge;
         }
     }
 

@@ -4,7 +4,7 @@ use plotters::prelude::DrawingBackend;
 
 use super::canvas::{Align, Canvas, Drawn, Point, Rect, Type};
 use super::font;
-use super::frame::{Entry, Sign, draw_legend, head, head_height, kind_entries};
+use super::frame::{Entry, Sign, draw_legend, head, head_height};
 use super::label::Placer;
 use super::palette::{self, MUTED, PAPER, ink, tint, utilisation};
 use super::render::Chart;
@@ -77,10 +77,6 @@ struct Wire<'a> {
 }
 
 impl Topology {
-    fn legend(&self) -> Vec<Entry> {
-        kind_entries(self.nodes.iter().map(|node| node.kind.as_str()))
-    }
-
     /// The tiers in use, from the top.
     fn levels(&self) -> Vec<u8> {
         let mut levels: Vec<u8> = self.nodes.iter().map(|node| node.tier).collect();
@@ -93,17 +89,16 @@ impl Topology {
         self.nodes.iter().position(|node| node.id == id)
     }
 
-    /// Whether two nodes of the lowest tier (or of a tier other than the first) are joined,
-    /// so that arcs need room below the picture.
-    fn has_bottom_arcs(&self) -> bool {
-        let last = self.levels().last().copied();
-        let tier = |id: &str| self.index(id).map(|n| self.nodes[n].tier);
-        let in_last = |e: &Edge| tier(&e.a) == last && tier(&e.b) == last;
-        last != Some(0) && self.edges.iter().any(in_last)
-    }
-
+    /// Room below the lowest tier for the arcs between its nodes.
     fn arc_room(&self) -> f64 {
-        if self.has_bottom_arcs() { 90.0 } else { 0.0 }
+        let last = self.levels().last().copied().unwrap_or(0);
+        let place = |id: &str| {
+            let node = &self.nodes[self.index(id)?];
+            (node.tier == last && last != 0).then_some(node.x)
+        };
+        let reach = |edge: &Edge| Some((place(&edge.a)? - place(&edge.b)?).abs() * WIDTH);
+        let reaches = self.edges.iter().filter_map(reach);
+        reaches.map(arc_depth).fold(0.0, f64::max)
     }
 
     fn plan(&self, room: Rect) -> Plan {
@@ -176,15 +171,20 @@ impl Topology {
         }
         let up = plan.tiers[a] == 0 && plan.bottom_tier > 0;
         let (edge, sign) = if up { (left.y0, -1.0) } else { (left.y1, 1.0) };
-        let shift = left.width() * 0.2;
+        let apart = right.center().0 - left.center().0;
+        let shift = left.width() * (0.44 - 0.5 * apart / WIDTH).max(0.05);
         let (from, to) = (
             (left.center().0 + shift, edge),
             (right.center().0 - shift, edge),
         );
-        let reach = (to.0 - from.0).abs();
-        let depth = sign * (16.0 + 0.17 * reach).min(if up { 20.0 } else { 150.0 });
-        arc(from, to, depth)
+        let depth = if up { 20.0 } else { arc_depth(apart) };
+        arc(from, to, sign * depth)
     }
+}
+
+/// How far below its ends an arc between centres `apart` hangs.
+fn arc_depth(apart: f64) -> f64 {
+    (14.0 + 0.15 * apart).min(150.0)
 }
 
 /// Where a line to `to` leaves the edge at height `y` of `from`: leaning towards its goal.
@@ -196,10 +196,12 @@ fn port(from: Rect, to: Rect, y: f64) -> Point {
 
 /// A smooth arc whose middle lies about `depth` beyond its ends.
 fn arc(from: Point, to: Point, depth: f64) -> Vec<Point> {
-    const PIECES: usize = 28;
-    (0..=PIECES)
+    const PIECE: f64 = 7.0;
+    let length = (to.0 - from.0).abs() + 2.0 * depth.abs();
+    let pieces = (length / PIECE).ceil().max(4.0) as usize;
+    (0..=pieces)
         .map(|i| {
-            let t = i as f64 / PIECES as f64;
+            let t = i as f64 / pieces as f64;
             let (p, q) = (t * t * (3.0 - 2.0 * t), 4.0 * t * (1.0 - t));
             (
                 from.0 + (to.0 - from.0) * (0.35 * p + 0.65 * t),
@@ -215,14 +217,14 @@ impl Chart for Topology {
     }
 
     fn size(&self) -> (u32, u32) {
-        let head = head_height(&self.title, &self.subtitle, &self.legend(), WIDTH);
+        let head = head_height(&self.title, &self.subtitle, &[], WIDTH);
         let tiers = self.levels().len().saturating_sub(1) as f64 * TIER_STEP;
         let height = head + tiers + NODE_HEIGHT + 20.0 + self.arc_room() + FOOT + self.class_room();
         (WIDTH as u32, height.ceil() as u32)
     }
 
     fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> Drawn<DB> {
-        let room = head(canvas, &self.title, &self.subtitle, &self.legend())?;
+        let room = head(canvas, &self.title, &self.subtitle, &[])?;
         let foot = room.y1 - FOOT - self.class_room();
         let picture = Rect::new(room.x0, room.y0, room.x1, foot + 10.0);
         let plan = self.plan(picture);
@@ -272,7 +274,7 @@ impl Topology {
             let rate = if units::rate(low) == units::rate(high) {
                 units::rate(high)
             } else {
-                format!("{}–{}", units::rate(low), units::rate(high))
+                format!("{} to {}", units::rate(low), units::rate(high))
             };
             let width = same().map(|wire| wire.width).fold(1.0, f64::max);
             Entry {
@@ -295,7 +297,7 @@ impl Topology {
         wire: &Wire<'_>,
     ) -> Drawn<DB> {
         const PLACES: [f64; 7] = [0.5, 0.4, 0.6, 0.3, 0.7, 0.22, 0.78];
-        const MOST_LABELS: usize = 20;
+        const MOST_LABELS: usize = 12;
         let class = &wire.edge.class;
         let crowd = self.edges.iter().filter(|e| e.class == *class).count();
         if wire.edge.label.is_empty() || crowd > MOST_LABELS {
@@ -348,7 +350,7 @@ fn draw_ramp<DB: DrawingBackend>(canvas: &Canvas<'_, DB>, (x, y): Point) -> Draw
     const LENGTH: f64 = 240.0;
     let words = Type::new(12.5, Align::Left);
     canvas.text((x, y), "link utilisation", &words)?;
-    let left = x + words.width("link utilisation") + 12.0;
+    let left = x + words.width("link utilisation") + 26.0;
     let step = LENGTH / STEPS as f64;
     for i in 0..STEPS {
         let at = left + i as f64 * step;
