@@ -81,10 +81,16 @@ pub(super) fn head_height(title: &str, subtitle: &str, legend: &[Entry], width: 
     let room = width - 2.0 * MARGIN;
     let titles = font::wrap(title, TITLE_EM, true, room).len() as f64;
     let subtitles = font::wrap(subtitle, SUBTITLE_EM, false, room).len() as f64;
-    let rows = legend_places(room, legend)
+    let words = titles * TITLE_EM * 1.3 + subtitles * SUBTITLE_EM * 1.45;
+    24.0 + words + legend_height(legend, room)
+}
+
+/// The height of the entries in rows of width `room` \[px\].
+pub(super) fn legend_height(legend: &[Entry], room: f64) -> f64 {
+    let places = legend_places(room, legend);
+    places
         .last()
-        .map_or(0.0, |(_, row)| row + 1.0);
-    24.0 + titles * TITLE_EM * 1.3 + subtitles * SUBTITLE_EM * 1.45 + rows * LEGEND_ROW
+        .map_or(0.0, |(_, row)| (row + 1.0) * LEGEND_ROW)
 }
 
 fn sign_width(sign: &Sign) -> f64 {

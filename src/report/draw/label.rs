@@ -72,7 +72,7 @@ impl Placer {
             if self.try_take(look.bounds(at, text)) {
                 let length = dx.hypot(dy);
                 let rim = (x + dx / length * radius, y + dy / length * radius);
-                let foot = (at.0 - 2.0 * dx.signum(), at.1);
+                let foot = (at.0 - 3.0 * dx.signum(), at.1);
                 canvas.line(&[rim, foot], AXIS, 1.0)?;
                 canvas.text(at, text, &look)?;
                 self.take_line(rim, foot);

@@ -12,6 +12,7 @@ mod frame;
 mod label;
 mod marker;
 pub mod palette;
+mod raster;
 mod render;
 mod roofline;
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! One chart to SVG text and PNG bytes.
 
 use plotters::drawing::IntoDrawingArea;
-use plotters::prelude::{BitMapBackend, DrawingBackend, SVGBackend};
+use plotters::prelude::{DrawingBackend, SVGBackend};
 
 use super::canvas::{Canvas, DENSITY, Drawn, TextFit};
 use super::font;
+use super::raster::Raster;
 
 /// A picture of data.
 pub trait Chart {
@@ -86,7 +87,7 @@ fn escaped(text: &str) -> String {
 fn png<C: Chart>(chart: &C, (width, height): (u32, u32)) -> Result<Vec<u8>, RenderError> {
     let (width, height) = (width * DENSITY, height * DENSITY);
     let mut pixels = vec![0xFF; width as usize * height as usize * 3];
-    let area = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
+    let area = Raster::new(&mut pixels, width, height).into_drawing_area();
     chart
         .draw(&Canvas::new(&area, TextFit::RASTER))
         .and_then(|()| area.present())

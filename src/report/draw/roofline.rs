@@ -190,7 +190,7 @@ impl Roofline {
         }
         bends.sort_by(|a, b| a.0.0.total_cmp(&b.0.0));
         let last = bends.len().saturating_sub(1);
-        for (order, (bend, device, color)) in bends.into_iter().enumerate() {
+        for (order, (bend, device, color)) in bends.iter().copied().enumerate() {
             name_peak(scene, placer, bend.1, device.peak_flops, color)?;
             let align = if order == last {
                 Align::Left
@@ -198,6 +198,8 @@ impl Roofline {
                 Align::Right
             };
             name_ridge(scene, placer, (bend.0, align), device.ridge(), color)?;
+        }
+        for (bend, _, _) in bends {
             placer.take_line(bend, (bend.0, plot.y1));
         }
         Ok(())

@@ -4,7 +4,7 @@ use plotters::prelude::DrawingBackend;
 
 use super::canvas::{Align, Canvas, Drawn, Point, Rect, Type};
 use super::font;
-use super::frame::{Entry, Sign, draw_legend, head, head_height};
+use super::frame::{Entry, MARGIN, Sign, draw_legend, head, head_height, legend_height};
 use super::label::Placer;
 use super::palette::{self, MUTED, PAPER, ink, tint, utilisation};
 use super::render::Chart;
@@ -15,7 +15,7 @@ const TIER_STEP: f64 = 128.0;
 const NODE_HEIGHT: f64 = 38.0;
 const NODE_WIDTH: f64 = 104.0;
 const NODE_EM: f64 = 12.0;
-const FOOT: f64 = 62.0;
+const FOOT: f64 = 64.0;
 
 /// A device.
 #[derive(Debug, Clone, PartialEq)]
@@ -196,7 +196,7 @@ fn port(from: Rect, to: Rect, y: f64) -> Point {
 
 /// A smooth arc whose middle lies about `depth` beyond its ends.
 fn arc(from: Point, to: Point, depth: f64) -> Vec<Point> {
-    const PIECE: f64 = 7.0;
+    const PIECE: f64 = 10.0;
     let length = (to.0 - from.0).abs() + 2.0 * depth.abs();
     let pieces = (length / PIECE).ceil().max(4.0) as usize;
     (0..=pieces)
@@ -240,9 +240,9 @@ impl Chart for Topology {
         for wire in wires.iter().rev() {
             self.draw_label(canvas, &mut placer, wire)?;
         }
-        draw_ramp(canvas, (room.x0, foot + 34.0))?;
+        draw_ramp(canvas, (room.x0, foot + 36.0))?;
         let classes = self.classes(&wires);
-        draw_legend(canvas, (room.x0, foot + 52.0), room.width(), &classes).map(|_| ())
+        draw_legend(canvas, (room.x0, foot + 56.0), room.width(), &classes).map(|_| ())
     }
 }
 
@@ -257,26 +257,28 @@ impl Topology {
         names
     }
 
+    /// Height of the list of classes.
     fn class_room(&self) -> f64 {
-        (self.class_names().len() as f64 / 3.0).ceil() * 20.0
+        legend_height(&self.classes(&[]), WIDTH - 2.0 * MARGIN)
     }
 
     /// One legend entry per class of link: how many, how fast, how busy at most.
     fn classes(&self, wires: &[Wire<'_>]) -> Vec<Entry> {
         let entry = |name: &str| {
-            let same = || wires.iter().filter(|wire| wire.edge.class == name);
-            let rates = || same().map(|wire| wire.edge.bytes_per_s);
+            let same = || self.edges.iter().filter(|edge| edge.class == name);
+            let rates = || same().map(|edge| edge.bytes_per_s);
             let (low, high) = (
                 rates().fold(f64::MAX, f64::min),
                 rates().fold(0.0, f64::max),
             );
-            let busiest = same().map(|wire| wire.edge.utilisation).fold(0.0, f64::max);
+            let busiest = same().map(|edge| edge.utilisation).fold(0.0, f64::max);
             let rate = if units::rate(low) == units::rate(high) {
                 units::rate(high)
             } else {
                 format!("{} to {}", units::rate(low), units::rate(high))
             };
-            let width = same().map(|wire| wire.width).fold(1.0, f64::max);
+            let drawn = wires.iter().filter(|wire| wire.edge.class == name);
+            let width = drawn.map(|wire| wire.width).fold(1.0, f64::max);
             Entry {
                 sign: Sign::Line(utilisation(busiest), width),
                 words: format!(
