@@ -112,7 +112,12 @@ pub(super) struct Axis {
 impl Axis {
     /// Values `lo..hi` evenly onto the pixels `from..to`.
     pub fn linear((lo, hi): (f64, f64), (from, to): (f64, f64)) -> Self {
-        let hi = if hi > lo { hi } else { lo + 1.0 };
+        let lo = if lo.is_finite() { lo } else { 0.0 };
+        let hi = if hi > lo && hi.is_finite() {
+            hi
+        } else {
+            lo + 1.0
+        };
         Self {
             lo,
             hi,
@@ -125,7 +130,11 @@ impl Axis {
     /// Positive values `lo..hi` by their logarithm onto the pixels `from..to`.
     pub fn log((lo, hi): (f64, f64), (from, to): (f64, f64)) -> Self {
         let lo = if lo > 0.0 && lo.is_finite() { lo } else { 1.0 };
-        let hi = if hi > lo { hi } else { lo * 10.0 };
+        let hi = if hi > lo && hi.is_finite() {
+            hi
+        } else {
+            lo * 10.0
+        };
         Self {
             lo,
             hi,

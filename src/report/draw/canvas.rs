@@ -146,10 +146,10 @@ impl TextFit {
         size_per_em: 1.24,
         drop_per_em: 0.274,
     };
-    /// Raster: the size is the line height, the baseline is at half of it in a box of 1/1.24.
+    /// Our raster backend: as the charts think.
     pub const RASTER: Self = Self {
-        size_per_em: font::LINE_PER_EM,
-        drop_per_em: (1.0 / 1.24 - 0.5) * font::LINE_PER_EM,
+        size_per_em: 1.0,
+        drop_per_em: 0.0,
     };
 }
 

@@ -5,7 +5,8 @@
 
 use std::sync::OnceLock;
 
-use plotters::style::{FontDesc, FontFamily, FontStyle, register_font};
+use ab_glyph::{Font, FontRef, GlyphId, PxScale, ScaleFont, point};
+use plotters::style::{FontStyle, register_font};
 
 /// The family as named in SVG files: the bundled font, its nearest relative, then any.
 pub(super) const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
@@ -13,8 +14,8 @@ pub(super) const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
 const REGULAR: &[u8] = include_bytes!("fonts/DejaVuSans.ttf");
 const BOLD: &[u8] = include_bytes!("fonts/DejaVuSans-Bold.ttf");
 
-/// Line height of the font per em; plotters gives the size of raster text as this height.
-pub(super) const LINE_PER_EM: f64 = 1.164;
+/// Line height of the font per em; glyph scales are given as this height.
+const LINE_PER_EM: f64 = 1.164;
 
 /// Makes the font known to plotters, once per process; `false` if the files are broken.
 pub(super) fn register() -> bool {
@@ -27,20 +28,58 @@ pub(super) fn register() -> bool {
     })
 }
 
+/// The regular and the bold face.
+fn face(bold: bool) -> Option<&'static FontRef<'static>> {
+    static FACES: OnceLock<[Option<FontRef<'static>>; 2]> = OnceLock::new();
+    let load = |bytes| FontRef::try_from_slice(bytes).ok();
+    FACES.get_or_init(|| [load(REGULAR), load(BOLD)])[usize::from(bold)].as_ref()
+}
+
+/// Each sign of `text` with its distance from the start at a size of `em` \[px\], then the end.
+fn advance(
+    face: &FontRef<'static>,
+    text: &str,
+    em: f64,
+    mut place: impl FnMut(GlyphId, PxScale, f32),
+) -> f32 {
+    let scale = PxScale::from((em * LINE_PER_EM) as f32);
+    let font = face.as_scaled(scale);
+    let (mut x, mut previous) = (0.0, None);
+    for sign in text.chars() {
+        let glyph = font.glyph_id(sign);
+        if let Some(previous) = previous {
+            x += font.kern(previous, glyph);
+        }
+        place(glyph, scale, x);
+        x += font.h_advance(glyph);
+        previous = Some(glyph);
+    }
+    x
+}
+
 /// Width of `text` at a size of `em` \[px\].
 pub(super) fn width(text: &str, em: f64, bold: bool) -> f64 {
-    const MEASURED_AT: f64 = 1000.0;
-    register();
-    let style = if bold {
-        FontStyle::Bold
-    } else {
-        FontStyle::Normal
+    face(bold).map_or(0.0, |face| f64::from(advance(face, text, em, |_, _, _| {})))
+}
+
+/// Calls `paint` with every pixel that `text` covers and how much of it, from 0 to 1.
+pub(super) fn cover(
+    text: &str,
+    (em, bold): (f64, bool),
+    (start, baseline): (f64, f64),
+    mut paint: impl FnMut(i32, i32, f32),
+) {
+    let Some(face) = face(bold) else {
+        return;
     };
-    let font = FontDesc::new(FontFamily::Name(FAMILY), MEASURED_AT * LINE_PER_EM, style);
-    match font.layout_box(text) {
-        Ok(((left, _), (right, _))) => f64::from(right - left) / MEASURED_AT * em,
-        Err(_) => text.chars().count() as f64 * em * 0.6,
-    }
+    advance(face, text, em, |glyph, scale, x| {
+        let at = point(start as f32 + x, baseline as f32);
+        if let Some(outline) = face.outline_glyph(glyph.with_scale_and_position(scale, at)) {
+            let corner = outline.px_bounds().min;
+            let (left, top) = (corner.x as i32, corner.y as i32);
+            outline.draw(|x, y, share| paint(left + x as i32, top + y as i32, share));
+        }
+    });
 }
 
 /// Breaks `text` at spaces into lines no wider than `room` \[px\] where words permit.
@@ -81,8 +120,12 @@ mod tests {
     #[test]
     fn every_sign_the_charts_use_is_in_the_font() {
         assert!(register());
+        let mut pixels = 0;
+        cover("g", (20.0, true), (0.0, 20.0), |_, _, _| pixels += 1);
+        assert!(pixels > 50);
         for sign in "×−≤≥→←↑↓µαβ·…–—±≈ΔΣ²³₂°".chars() {
-            assert!(width(&sign.to_string(), 10.0, false) > 0.0, "{sign}");
+            let face = face(false).map(|face| face.glyph_id(sign).0);
+            assert!(face.is_some_and(|glyph| glyph > 0), "{sign}");
         }
     }
 

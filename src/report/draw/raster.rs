@@ -7,16 +7,16 @@
 use std::convert::Infallible;
 
 use plotters::prelude::DrawingBackend;
+use plotters::style::FontStyle;
 use plotters::style::text_anchor::{HPos, VPos};
-use plotters::style::{FontDesc, RGBColor};
 use plotters_backend::{
     BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingErrorKind,
 };
 
+use super::font;
+
 /// Rows of samples per pixel row.
 const ROWS: i32 = 4;
-/// Samples per pixel of text, in both directions.
-const TEXT_SAMPLES: i32 = 3;
 /// Corners of the polygon that stands for a disc.
 const DISC_CORNERS: usize = 32;
 /// Corners of the polygon that rounds the joint of two pieces of a line.
@@ -242,106 +242,39 @@ impl DrawingBackend for Raster<'_> {
         Ok(())
     }
 
-    /// Draws the text larger into a mask, at its exact place, and takes means of the samples.
+    /// Draws a text; the size is in pixels per em, the lower anchor is the baseline.
     fn draw_text<S: BackendTextStyle>(
         &mut self,
         text: &str,
         style: &S,
         at: BackendCoord,
     ) -> Result<(), Failed> {
-        let size = style.size() * f64::from(TEXT_SAMPLES);
-        let font = FontDesc::new(style.family(), size, style.style());
-        let broken = |e| DrawingErrorKind::FontError(Box::new(e));
-        let ((x0, y0), (x1, y1)) = font.layout_box(text).map_err(broken)?;
-        let (width, height) = (x1 - x0, y1 - y0);
-        let left = at.0 * TEXT_SAMPLES
+        let (em, bold) = (style.size(), matches!(style.style(), FontStyle::Bold));
+        let width = font::width(text, em, bold);
+        let start = f64::from(at.0)
             - match style.anchor().h_pos {
-                HPos::Left => 0,
-                HPos::Center => width / 2,
+                HPos::Left => 0.0,
+                HPos::Center => width / 2.0,
                 HPos::Right => width,
             };
-        let top = at.1 * TEXT_SAMPLES
-            - match style.anchor().v_pos {
-                VPos::Top => 0,
-                VPos::Center => height / 2,
-                VPos::Bottom => height,
+        let baseline = f64::from(at.1)
+            + match style.anchor().v_pos {
+                VPos::Top => 0.76 * em,
+                VPos::Center => 0.27 * em,
+                VPos::Bottom => 0.0,
             };
-        let mut mask = Mask::around(left, top, width, height);
-        let drawn = font.draw(text, (left, top), |x, y, cover| {
-            mask.add(x, y, cover);
-            Ok::<(), Infallible>(())
+        let BackendColor { alpha, rgb } = style.color();
+        font::cover(text, (em, bold), (start, baseline), |x, y, share| {
+            self.blend(x, y, rgb, f64::from(share) * alpha);
         });
-        drawn
-            .map_err(broken)?
-            .map_err(DrawingErrorKind::DrawingError)?;
-        let color = RGBColor(
-            style.color().rgb.0,
-            style.color().rgb.1,
-            style.color().rgb.2,
-        );
-        mask.paint(self, color);
         Ok(())
-    }
-}
-
-/// Covers of the pixels around a text.
-struct Mask {
-    x0: i32,
-    y0: i32,
-    width: i32,
-    covers: Vec<f32>,
-}
-
-impl Mask {
-    /// A mask for a text whose box is given in samples, with room for overhang.
-    fn around(left: i32, top: i32, width: i32, height: i32) -> Self {
-        let overhang = height;
-        let pixel = |sample: i32| sample.div_euclid(TEXT_SAMPLES);
-        let (x0, y0) = (pixel(left - overhang), pixel(top - overhang));
-        let columns = pixel(left + width + overhang) - x0 + 1;
-        let rows = pixel(top + height + overhang) - y0 + 1;
-        Self {
-            x0,
-            y0,
-            width: columns,
-            covers: vec![0.0; (columns * rows).max(0) as usize],
-        }
-    }
-
-    fn add(&mut self, x: i32, y: i32, cover: f32) {
-        let x = x.div_euclid(TEXT_SAMPLES) - self.x0;
-        let y = y.div_euclid(TEXT_SAMPLES) - self.y0;
-        if (0..self.width).contains(&x)
-            && y >= 0
-            && let Some(pixel) = self.covers.get_mut((y * self.width + x) as usize)
-        {
-            *pixel += cover;
-        }
-    }
-
-    fn paint(&self, raster: &mut Raster<'_>, color: RGBColor) {
-        let samples = f64::from(TEXT_SAMPLES * TEXT_SAMPLES);
-        for (row, covers) in self
-            .covers
-            .chunks_exact(self.width.max(1) as usize)
-            .enumerate()
-        {
-            for (column, cover) in covers.iter().enumerate().filter(|(_, cover)| **cover > 0.0) {
-                let (x, y) = (self.x0 + column as i32, self.y0 + row as i32);
-                raster.blend(
-                    x,
-                    y,
-                    (color.0, color.1, color.2),
-                    f64::from(*cover) / samples,
-                );
-            }
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plotters::style::RGBColor;
 
     #[test]
     fn covers_are_shares_of_area() {

@@ -261,7 +261,8 @@ fn name_ridge<DB: DrawingBackend>(
         let at = (x + gap, scene.plot.y1 - 10.0 - f64::from(row) * 17.0);
         let area = look.bounds(at, &text);
         if placer.try_take(area) {
-            scene.canvas.fill(area, PAPER)?;
+            let padded = Rect::new(area.x0 - 3.0, area.y0, area.x1 + 3.0, area.y1);
+            scene.canvas.fill(padded, PAPER)?;
             return scene.canvas.text(at, &text, &look);
         }
     }

@@ -471,6 +471,54 @@ pub(super) fn scatter() -> Scatter {
     }
 }
 
+/// Draws samples emptied, or spoiled by zeros and numbers that are none.
+#[test]
+fn odd_data_are_drawn_without_a_fault() {
+    let mut bars = bars();
+    bars.bars[0].value = f64::NAN;
+    check(&bars, &[]);
+    bars.bars.clear();
+    check(&bars, &[]);
+    let mut sweep = sweep(true);
+    sweep.series[0].points[3].value = f64::INFINITY;
+    sweep.series[1].points[3].bytes = 0.0;
+    check(&sweep, &[]);
+    sweep.series.clear();
+    check(&sweep, &[]);
+    let mut roofline = roofline();
+    roofline.points[0].achieved_flops = 0.0;
+    roofline.points[1].intensity = f64::INFINITY;
+    check(&roofline, &[]);
+    roofline.points.clear();
+    roofline.devices.clear();
+    check(&roofline, &[]);
+    let mut bars = stacked_bars();
+    bars.groups[0].rows[0].segments.clear();
+    bars.groups[1].rows.clear();
+    check(&bars, &[]);
+    let mut timeline = timeline(1);
+    timeline.range_s = (0.0, 0.0);
+    check(&timeline, &[]);
+    timeline.lanes.clear();
+    timeline.marks.clear();
+    check(&timeline, &[]);
+    let mut topology = topology_mesh();
+    topology.edges[0].b = "nowhere".to_string();
+    topology.edges[1].utilisation = f64::NAN;
+    check(&topology, &[]);
+    topology.nodes.clear();
+    check(&topology, &[]);
+    let mut scatter = scatter();
+    scatter.series[0].points[0].measured = 0.0;
+    check(&scatter, &[]);
+    scatter.series.clear();
+    check(&scatter, &[]);
+    let mut waterfall = waterfall();
+    waterfall.start.1 = 0.0;
+    waterfall.steps.clear();
+    check(&waterfall, &[]);
+}
+
 fn write<C: Chart>(name: &str, chart: &C) {
     let start = std::time::Instant::now();
     let Ok(drawn) = render(chart, chart.size()) else {

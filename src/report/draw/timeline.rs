@@ -172,7 +172,7 @@ impl Timeline {
         let mut placer = Placer::new(strip);
         for mark in &self.marks {
             let x = axis.at(mark.at_s);
-            canvas.dashed((x, plot.y0 - 5.0), (x, plot.y1), palette::TEXT, 1.0)?;
+            canvas.dashed((x, plot.y0 - 3.0), (x, plot.y1), palette::TEXT, 1.0)?;
             let (low, high) = (plot.y0 - 10.0, plot.y0 - 10.0 - MARK_ROW);
             let (right, left) = ((x + 3.0, Align::Left), (x - 3.0, Align::Right));
             for ((x, align), y) in [(right, low), (right, high), (left, low), (left, high)] {

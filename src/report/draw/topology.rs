@@ -352,7 +352,7 @@ fn draw_ramp<DB: DrawingBackend>(canvas: &Canvas<'_, DB>, (x, y): Point) -> Draw
     const LENGTH: f64 = 240.0;
     let words = Type::new(12.5, Align::Left);
     canvas.text((x, y), "link utilisation", &words)?;
-    let left = x + words.width("link utilisation") + 26.0;
+    let left = (x + words.width("link utilisation") + 26.0).round();
     let step = LENGTH / STEPS as f64;
     for i in 0..STEPS {
         let at = left + i as f64 * step;
