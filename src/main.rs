@@ -1,2 +1,5 @@
-//! Narrows.
-fn main() {}
+//! The `narrows` program.
+
+fn main() -> std::process::ExitCode {
+    narrows::cli::main()
+}

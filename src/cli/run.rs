@@ -1,0 +1,89 @@
+//! `narrows run TOPOLOGY WORKLOAD`
+
+use std::path::PathBuf;
+
+use super::{Answer, Context, Format, machine, output};
+use crate::plan::load_workload;
+use crate::report::record::{CompareRecord, system, workload};
+use crate::report::{Case, Comparison, charts, csv, files, sentence, tables};
+use crate::spec::Diagnostic;
+use crate::units::duration;
+
+/// Run one workload on one machine.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Machine: a catalogue name or the path of a topology file.
+    topology: String,
+    /// Workload: a catalogue name or the path of a workload file.
+    workload: String,
+    /// Write charts, JSON and CSV into this folder.
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+}
+
+pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
+    if let Some(folder) = &args.output {
+        files::prepare(folder)?;
+    }
+    let loaded = load_workload(&context.catalog, &args.workload)?;
+    let fabric = machine::fabric(context, &args.topology)?;
+    let case = machine::case(context, &fabric, &loaded)?;
+    let fits = case.outcome.fits();
+    let text = match context.format {
+        Format::Json => output::json(&system(&case))?,
+        Format::Csv => String::new(),
+        Format::Text => text(&case),
+    };
+    let comparison = Comparison {
+        workload: case.plan.workload.clone(),
+        title: case.plan.title.clone(),
+        cases: vec![case],
+    };
+    let record = CompareRecord {
+        workloads: vec![workload(&comparison)],
+    };
+    if let Some(folder) = &args.output {
+        let mut all = charts::case_charts(&comparison)
+            .map_err(|e| Diagnostic::new(e.to_string()))?
+            .into_iter()
+            .flat_map(super::compare::chart_files)
+            .collect::<Vec<_>>();
+        all.push(("run.json".into(), output::json(&record)?.into_bytes()));
+        all.push(("run.csv".into(), csv::comparison(&record).into_bytes()));
+        files::write_all(folder, &all)?;
+    }
+    match context.format {
+        Format::Csv => output::result(&csv::comparison(&record))?,
+        _ => output::result(&text)?,
+    }
+    Ok(if fits { Answer::Done } else { Answer::No })
+}
+
+fn text(case: &Case<'_>) -> String {
+    let outcome = &case.outcome;
+    let mut lines = vec![sentence::of_case(case), String::new()];
+    lines.push(format!(
+        "{} on {}: {} a step, {}",
+        case.plan.workload,
+        case.fabric.topology.name,
+        duration(outcome.step_s),
+        tables::throughput(case, 1.0)
+    ));
+    let facts: Vec<String> = case.plan.facts.iter().map(|(k, v)| format!("{k} {v}")).collect();
+    if !facts.is_empty() {
+        lines.push(facts.join(" · "));
+    }
+    if outcome.phases.len() > 1 {
+        for phase in &outcome.phases {
+            lines.push(format!(
+                "{}: {} × {}",
+                phase.name,
+                phase.repeat,
+                duration(phase.time_s)
+            ));
+        }
+    }
+    lines.push(String::new());
+    lines.push(tables::case(case));
+    lines.join("\n")
+}

@@ -1,0 +1,85 @@
+//! Every table as CSV.
+
+use super::record::CompareRecord;
+use super::sweep::SweepRecord;
+
+/// Writes rows of cells.
+fn write(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut failed = writer.write_record(header).is_err();
+    for row in rows {
+        failed |= writer.write_record(&row).is_err();
+    }
+    debug_assert!(!failed, "writing to memory cannot fail, and every row has its header's length");
+    let bytes = writer.into_inner().unwrap_or_default();
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// One line per workload, machine and quantity.
+pub fn comparison(record: &CompareRecord) -> String {
+    let header = ["workload", "system", "quantity", "key", "value", "unit"];
+    let mut rows = Vec::new();
+    for workload in &record.workloads {
+        for system in &workload.systems {
+            let mut push = |quantity: &str, key: &str, value: f64, unit: &str| {
+                rows.push(vec![
+                    workload.workload.clone(),
+                    system.name.clone(),
+                    quantity.to_string(),
+                    key.to_string(),
+                    value.to_string(),
+                    unit.to_string(),
+                ]);
+            };
+            push("step_time", "", system.step_time_s, "s");
+            push("throughput", "", system.throughput.value, system.throughput.unit);
+            push("throughput_per_gpu", "", system.throughput_per_gpu, system.throughput.unit);
+            push("waiting_for_data", "", system.waiting_for_data_share, "share");
+            for (kind, time) in &system.time_by_kind {
+                push("time_by_kind", kind, *time, "s");
+            }
+            for entry in &system.time_by_resource {
+                push("time_by_resource", &entry.resource, entry.time_s, "s");
+            }
+            for (kind, slope) in &system.sensitivity {
+                push("sensitivity", kind, *slope, "d ln step / d ln capacity");
+            }
+            for phase in &system.phases {
+                push("phase_time", phase.name, phase.time_s, "s");
+            }
+            for device in &system.memory {
+                push("peak_vram", &device.device, device.peak_bytes, "B");
+            }
+            for flow in &system.flows {
+                push("finish", &format!("{}→{}", flow.from, flow.to), flow.finish_s, "s");
+            }
+        }
+    }
+    write(&header, rows.into_iter())
+}
+
+/// One line per machine and size.
+pub fn sweeps(records: &[SweepRecord]) -> String {
+    let header = [
+        "system", "operation", "ranks", "size_bytes", "time_us", "algbw_gbps", "busbw_gbps",
+        "algorithm", "protocol", "channels", "bound_by",
+    ];
+    let rows = records.iter().flat_map(|record| {
+        record.rows.iter().map(move |row| {
+            vec![
+                record.topology.clone(),
+                record.operation.to_string(),
+                record.ranks.to_string(),
+                row.size_bytes.to_string(),
+                row.time_us.to_string(),
+                row.algbw_gbps.to_string(),
+                row.busbw_gbps.to_string(),
+                row.algorithm.to_string(),
+                row.protocol.clone(),
+                row.channels.to_string(),
+                row.bound_by.clone(),
+            ]
+        })
+    });
+    write(&header, rows)
+}

@@ -1,0 +1,159 @@
+//! Tables for a terminal.
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::record::unit_name;
+use super::{Case, Comparison};
+use crate::fabric::ResourceKind;
+use crate::plan::Unit;
+use crate::units::{bytes_iec, duration, factor, percent, rate, si};
+
+/// A plain table: the first column left, the others right.
+pub fn table(header: &[String], rows: &[Vec<String>]) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(header);
+    table.add_rows(rows);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.to_string()
+}
+
+/// The side-by-side table of a comparison: one column per machine.
+pub fn comparison(comparison: &Comparison<'_>) -> String {
+    let cases = &comparison.cases;
+    let mut header = vec![comparison.workload.clone()];
+    header.extend(cases.iter().map(|case| case.fabric.topology.name.clone()));
+    let row = |label: &str, value: &dyn Fn(&Case<'_>) -> String| {
+        let mut row = vec![label.to_string()];
+        row.extend(cases.iter().map(value));
+        row
+    };
+    let mut rows = vec![
+        row("step time", &|case| duration(case.outcome.step_s)),
+        row("throughput", &|case| throughput(case, 1.0)),
+        row("per GPU", &|case| {
+            throughput(case, case.plan.ranks.len().max(1) as f64)
+        }),
+        row("peak VRAM", &peak_vram),
+        row("bottleneck", &|case| {
+            let bottleneck = &case.outcome.bottleneck;
+            format!("{} {}", bottleneck.kind, percent(bottleneck.share))
+        }),
+        row("longest on", &|case| case.outcome.bottleneck.resource.clone()),
+        row("waiting for data", &|case| {
+            percent(case.outcome.times.data_share())
+        }),
+    ];
+    for kind in ResourceKind::ALL {
+        if cases.iter().any(|case| case.outcome.times.kind(kind) > 0.0) {
+            rows.push(row(&format!("  {kind}"), &|case| {
+                let time = case.outcome.times.kind(kind);
+                let share = time / case.outcome.step_s;
+                format!("{} {:>6}", duration(time), percent(share))
+            }));
+        }
+    }
+    if let Some(first) = cases.first() {
+        for (index, phase) in first.outcome.phases.iter().enumerate() {
+            if first.outcome.phases.len() > 1 {
+                rows.push(row(phase.name, &|case| {
+                    duration(case.outcome.phases[index].time_s)
+                }));
+            }
+        }
+    }
+    table(&header, &rows)
+}
+
+/// The tables of one case: time by kind with sensitivities, resources, memory.
+pub fn case(case: &Case<'_>) -> String {
+    let outcome = &case.outcome;
+    let sensitivity = |kind: ResourceKind| {
+        let found = outcome.sensitivity.iter().find(|(k, _)| *k == kind);
+        found.map_or_else(String::new, |(_, s)| format!("{s:+.3}"))
+    };
+    let kinds: Vec<Vec<String>> = ResourceKind::ALL
+        .into_iter()
+        .filter(|kind| outcome.times.kind(*kind) > 0.0 || !sensitivity(*kind).is_empty())
+        .map(|kind| {
+            let time = outcome.times.kind(kind);
+            let share = percent(time / outcome.step_s);
+            vec![kind.key().into(), duration(time), share, sensitivity(kind)]
+        })
+        .collect();
+    let header = ["waiting for", "time", "share", "d ln step / d ln capacity"].map(String::from);
+    let mut text = table(&header, &kinds);
+    let resources = outcome.times.resources();
+    let rows: Vec<Vec<String>> = resources
+        .iter()
+        .take(8)
+        .map(|(id, time)| {
+            let name = case.fabric.resource(*id).name.clone();
+            vec![name, duration(*time), percent(time / outcome.step_s)]
+        })
+        .collect();
+    if !rows.is_empty() {
+        text.push_str("\n\n");
+        let header = ["resource", "bound for", "share"].map(String::from);
+        text.push_str(&table(&header, &rows));
+    }
+    if !outcome.memory.is_empty() {
+        text.push_str("\n\n");
+        text.push_str(&memory(case));
+    }
+    text
+}
+
+fn memory(case: &Case<'_>) -> String {
+    let header = ["device", "peak VRAM", "of", "largest at the peak"].map(String::from);
+    let rows: Vec<Vec<String>> = case
+        .outcome
+        .memory
+        .iter()
+        .map(|device| {
+            let largest: Vec<String> = device
+                .accounts
+                .iter()
+                .take(3)
+                .map(|(account, bytes)| format!("{} {}", account.key(), bytes_iec(*bytes)))
+                .collect();
+            vec![
+                device.device.clone(),
+                bytes_iec(device.peak_bytes),
+                bytes_iec(device.capacity_bytes),
+                largest.join(", "),
+            ]
+        })
+        .collect();
+    table(&header, &rows)
+}
+
+/// Produced per second, divided among so many.
+pub fn throughput(case: &Case<'_>, among: f64) -> String {
+    let value = case.outcome.throughput / among;
+    match case.outcome.unit {
+        Unit::Tokens => format!("{}{}", si(value), unit_name(Unit::Tokens)),
+        Unit::Bytes => rate(value),
+    }
+}
+
+/// The fullest device's peak and its share of the capacity.
+fn peak_vram(case: &Case<'_>) -> String {
+    let fullest = case
+        .outcome
+        .memory
+        .iter()
+        .max_by(|a, b| a.peak_bytes.total_cmp(&b.peak_bytes));
+    fullest.map_or_else(String::new, |device| {
+        let share = device.peak_bytes / device.capacity_bytes;
+        let verdict = if device.fits() { "" } else { " DOES NOT FIT" };
+        format!("{} ({}){verdict}", bytes_iec(device.peak_bytes), percent(share))
+    })
+}
+
+/// How much faster the first of two times is.
+pub fn speedup(slow_s: f64, fast_s: f64) -> String {
+    factor(slow_s / fast_s)
+}
