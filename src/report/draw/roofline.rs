@@ -131,7 +131,6 @@ impl Chart for Roofline {
         let plot = Rect::new(left, top, room.x1, bottom);
         let x = Axis::log(xs, (plot.x0, plot.x1));
         let x_ticks = x.ticks(60.0, 1.0);
-        draw_x(canvas, plot, &x, &x_ticks, "arithmetic intensity [FLOP/B]")?;
         draw_y(
             canvas,
             plot,
@@ -139,6 +138,7 @@ impl Chart for Roofline {
             &y_ticks,
             &Measure::axis_title("achieved rate", &unit),
         )?;
+        draw_x(canvas, plot, &x, &x_ticks, "arithmetic intensity [FLOP/B]")?;
         let scene = Scene { canvas, plot, x, y };
         let mut placer = Placer::new(plot);
         self.draw_roofs(&scene, &mut placer)?;

@@ -124,8 +124,8 @@ impl Chart for Scatter {
         let x = Axis::log(range, (plot.x0, plot.x1));
         draw_bands(canvas, (&x, &y), range)?;
         let name = |word: &str| Measure::axis_title(&format!("{word} {}", self.quantity), &unit);
-        draw_x(canvas, plot, &x, &ticks, &name("measured"))?;
         draw_y(canvas, plot, &y, &ticks, &name("predicted"))?;
+        draw_x(canvas, plot, &x, &ticks, &name("measured"))?;
         let ends = [range.0, range.1].map(|v| (x.at(v), y.at(v)));
         canvas.line(&ends, AXIS, 1.5)?;
         self.draw_points(canvas, (&x, &y), plot)

@@ -112,7 +112,6 @@ impl Chart for Sweep {
         let left = room.x0 + y_label_width(&y_ticks);
         let plot = Rect::new(left, top, room.x1, bottom);
         let x = Axis::log(self.sizes(), (plot.x0, plot.x1));
-        draw_x(canvas, plot, &x, &x.byte_ticks(58.0), &self.x_axis)?;
         draw_y(
             canvas,
             plot,
@@ -120,6 +119,7 @@ impl Chart for Sweep {
             &y_ticks,
             &Measure::axis_title(&self.y_axis, &unit),
         )?;
+        draw_x(canvas, plot, &x, &x.byte_ticks(58.0), &self.x_axis)?;
         for limit in &self.limits {
             let level = y.at(limit.value);
             canvas.dashed((plot.x0, level), (plot.x1, level), MUTED, 1.5)?;
