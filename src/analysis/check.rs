@@ -27,7 +27,9 @@ pub enum CheckError {
         makespan: f64,
     },
     /// The step is shorter than its chain of fixed delays.
-    #[error("the run takes {makespan} s, but the latencies up to `{activity}` alone need {needed} s")]
+    #[error(
+        "the run takes {makespan} s, but the latencies up to `{activity}` alone need {needed} s"
+    )]
     LatencyBound {
         /// Last activity of the chain.
         activity: String,

@@ -41,7 +41,10 @@ pub fn device_memory(fabric: &Fabric, plan: &Plan, traces: &[&Trace]) -> Vec<Dev
             let overflow = pools.iter().find_map(|(phase, pool)| {
                 pool.overflow.as_ref().map(|over| (over.time, phase.name))
             });
-            let capacity = plan.phases.first().map_or(0.0, |phase| phase.program.pools[rank].capacity);
+            let capacity = plan
+                .phases
+                .first()
+                .map_or(0.0, |phase| phase.program.pools[rank].capacity);
             DeviceMemory {
                 device: fabric.topology.device(plan.ranks[rank]).name.clone(),
                 peak_bytes: fullest.map_or(0.0, |pool| pool.peak),

@@ -72,7 +72,11 @@ impl TimeBy {
 
     /// Share of the time that was spent waiting for data.
     pub fn data_share(&self) -> f64 {
-        let data: f64 = self.kinds().filter(|(k, _)| k.is_data()).map(|(_, t)| t).sum();
+        let data: f64 = self
+            .kinds()
+            .filter(|(k, _)| k.is_data())
+            .map(|(_, t)| t)
+            .sum();
         if self.total() > 0.0 {
             data / self.total()
         } else {

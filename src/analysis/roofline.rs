@@ -52,7 +52,9 @@ pub fn roofline_points(plan: &Plan, phases: &[PhaseOutcome]) -> Vec<RooflinePoin
                 if let Some(resource) = interval.binding.resource() {
                     let code = phase.program.resources[resource.index()].kind;
                     let time = outcome.repeat * (interval.end - interval.start);
-                    *sum.by_kind.entry(ResourceKind::from_code(code)).or_default() += time;
+                    *sum.by_kind
+                        .entry(ResourceKind::from_code(code))
+                        .or_default() += time;
                 }
             }
         }

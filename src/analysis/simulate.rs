@@ -39,7 +39,12 @@ pub fn simulate(phase: &Phase, scale: Option<Scale>, record: bool) -> Result<Tra
                 1.0
             }
         };
-        phase.program.resources.iter().map(|r| factor(r.kind)).collect()
+        phase
+            .program
+            .resources
+            .iter()
+            .map(|r| factor(r.kind))
+            .collect()
     });
     let latency_scale = match scale {
         Some(Scale {

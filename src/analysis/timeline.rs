@@ -30,7 +30,12 @@ pub struct TimelineLane {
 }
 
 /// The compute and communication lanes of every rank, and a lane for each flow.
-pub fn timeline(fabric: &Fabric, plan: &Plan, phase: &Phase, outcome: &PhaseOutcome) -> Vec<TimelineLane> {
+pub fn timeline(
+    fabric: &Fabric,
+    plan: &Plan,
+    phase: &Phase,
+    outcome: &PhaseOutcome,
+) -> Vec<TimelineLane> {
     let ranks = plan.ranks.len();
     let mut lanes: Vec<TimelineLane> = Vec::new();
     for rank in &plan.ranks {
@@ -72,7 +77,8 @@ fn members(phase: &Phase, plan: &Plan, id: ActivityId) -> Vec<usize> {
     let vram = program.demands(id).iter().filter(|(resource, _)| {
         program.resources[resource.index()].kind == ResourceKind::Vram.code()
     });
-    let name = |resource: &crate::engine::ResourceId| program.resources[resource.index()].name.clone();
+    let name =
+        |resource: &crate::engine::ResourceId| program.resources[resource.index()].name.clone();
     let names: Vec<String> = vram.map(|(resource, _)| name(resource)).collect();
     (0..plan.ranks.len())
         .filter(|rank| names.contains(&format!("{} VRAM", program.pools[*rank].name)))

@@ -72,7 +72,7 @@ impl Catalog {
             let text = file.contents_utf8().unwrap_or_default();
             if file.path().extension().is_some_and(|e| e == "yaml") {
                 self.take(Source::new(
-                    format!("catalogue:{}", file.path().display()),
+                    format!("catalogue:/{}", file.path().display()),
                     text,
                 ))?;
             }

@@ -51,7 +51,9 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
         }
         comparisons.push(Comparison {
             workload: workload.name().to_string(),
-            title: cases.first().map_or_else(String::new, |case| case.plan.title.clone()),
+            title: cases
+                .first()
+                .map_or_else(String::new, |case| case.plan.title.clone()),
             cases,
         });
     }
@@ -68,7 +70,10 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
         Format::Csv => csv::comparison(&record),
         Format::Text => text(&comparisons, args.output.as_deref()),
     })?;
-    let all_fit = comparisons.iter().flat_map(|c| &c.cases).all(|case| case.outcome.fits());
+    let all_fit = comparisons
+        .iter()
+        .flat_map(|c| &c.cases)
+        .all(|case| case.outcome.fits());
     Ok(if all_fit { Answer::Done } else { Answer::No })
 }
 
@@ -76,11 +81,20 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
 fn text(comparisons: &[Comparison<'_>], folder: Option<&Path>) -> String {
     let mut parts: Vec<String> = comparisons
         .iter()
-        .map(|c| format!("{}\n\n{}", sentence::of_comparison(c), tables::comparison(c)))
+        .map(|c| {
+            format!(
+                "{}\n\n{}",
+                sentence::of_comparison(c),
+                tables::comparison(c)
+            )
+        })
         .collect();
     if let Some(folder) = folder {
         let page = folder.join("README.md");
-        parts.push(format!("The report with all charts is in {}", page.display()));
+        parts.push(format!(
+            "The report with all charts is in {}",
+            page.display()
+        ));
     }
     parts.join("\n\n")
 }
@@ -102,7 +116,10 @@ fn write_report(
         ("README.md".to_string(), page.into_bytes()),
         ("compare.json".into(), output::json(record)?.into_bytes()),
         ("compare.csv".into(), csv::comparison(record).into_bytes()),
-        ("all-reduce.json".into(), output::json(&sweeps)?.into_bytes()),
+        (
+            "all-reduce.json".into(),
+            output::json(&sweeps)?.into_bytes(),
+        ),
         ("all-reduce.csv".into(), csv::sweeps(&sweeps).into_bytes()),
     ];
     all.extend(charts.into_iter().flat_map(chart_files));
@@ -124,7 +141,9 @@ fn all_reduce_sweeps(
 ) -> Result<Vec<SweepRecord>, Diagnostic> {
     let library = catalog.get::<LibrarySpec>(super::collective::DEFAULT_LIBRARY)?;
     let sizes = sizes::range(8, 8 << 30, 2);
-    let several = fabrics.iter().filter(|fabric| fabric.topology.gpus().len() > 1);
+    let several = fabrics
+        .iter()
+        .filter(|fabric| fabric.topology.gpus().len() > 1);
     several
         .map(|fabric| {
             let communicator = Communicator::new(fabric, &library, fabric.topology.gpus())?;

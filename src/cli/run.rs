@@ -69,7 +69,12 @@ fn text(case: &Case<'_>) -> String {
         duration(outcome.step_s),
         tables::throughput(case, 1.0)
     ));
-    let facts: Vec<String> = case.plan.facts.iter().map(|(k, v)| format!("{k} {v}")).collect();
+    let facts: Vec<String> = case
+        .plan
+        .facts
+        .iter()
+        .map(|(k, v)| format!("{k} {v}"))
+        .collect();
     if !facts.is_empty() {
         lines.push(facts.join(" · "));
     }

@@ -14,14 +14,20 @@ pub fn parse(text: &str) -> Result<u64, String> {
     };
     let text = text.trim();
     let scale = text.chars().last().and_then(binary);
-    let number = if scale.is_some() { &text[..text.len() - 1] } else { text };
+    let number = if scale.is_some() {
+        &text[..text.len() - 1]
+    } else {
+        text
+    };
     let bytes = match number.parse::<u64>() {
         Ok(number) => number.checked_mul(scale.unwrap_or(1)),
         Err(_) => text.parse::<Bytes>().ok().map(|bytes| bytes.0 as u64),
     };
     match bytes {
         Some(bytes) if (1..=1 << 50).contains(&bytes) => Ok(bytes),
-        _ => Err(format!("`{text}` is not a size; expected such as 8, 64K, 1M, 8G or `64 MiB`")),
+        _ => Err(format!(
+            "`{text}` is not a size; expected such as 8, 64K, 1M, 8G or `64 MiB`"
+        )),
     }
 }
 
@@ -34,11 +40,15 @@ pub fn range(begin: u64, end: u64, factor: u64) -> Vec<u64> {
 /// Checks a range.
 pub fn checked_range(begin: u64, end: u64, factor: u64) -> Result<Vec<u64>, Diagnostic> {
     if begin > end {
-        return Err(Diagnostic::new(format!("the sizes begin at {begin} and end before, at {end}")));
+        return Err(Diagnostic::new(format!(
+            "the sizes begin at {begin} and end before, at {end}"
+        )));
     }
     if factor < 2 {
-        return Err(Diagnostic::new(format!("a factor of {factor} does not lead from {begin} to {end}"))
-            .help("expected 2 or more"));
+        return Err(Diagnostic::new(format!(
+            "a factor of {factor} does not lead from {begin} to {end}"
+        ))
+        .help("expected 2 or more"));
     }
     Ok(range(begin, end, factor))
 }

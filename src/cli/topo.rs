@@ -88,7 +88,11 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
                 _ if findings.is_empty() => format!("{}: nothing odd", topology.name),
                 _ => findings.join("\n"),
             })?;
-            Ok(if findings.is_empty() { Answer::Done } else { Answer::No })
+            Ok(if findings.is_empty() {
+                Answer::Done
+            } else {
+                Answer::No
+            })
         }
     }
 }

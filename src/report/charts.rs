@@ -33,9 +33,15 @@ pub fn comparison_charts(
     ];
     for comparison in comparisons {
         let workload = &comparison.workload;
-        jobs.push(job(format!("sensitivity-{workload}"), sensitivity(comparison)));
+        jobs.push(job(
+            format!("sensitivity-{workload}"),
+            sensitivity(comparison),
+        ));
         if let [from, to, ..] = comparison.cases.as_slice() {
-            jobs.push(job(format!("waterfall-{workload}"), waterfall(workload, from, to)));
+            jobs.push(job(
+                format!("waterfall-{workload}"),
+                waterfall(workload, from, to),
+            ));
         }
         for case in &comparison.cases {
             jobs.extend(case_jobs(case));
@@ -50,10 +56,19 @@ pub fn comparison_charts(
 /// A chart cannot be drawn.
 pub fn case_charts(comparison: &Comparison<'_>) -> Result<Vec<Named>, RenderError> {
     let mut jobs: Vec<Job<'_>> = vec![
-        job("where-the-time-goes".into(), time_bars(std::slice::from_ref(comparison))),
-        job(format!("sensitivity-{}", comparison.workload), sensitivity(comparison)),
+        job(
+            "where-the-time-goes".into(),
+            time_bars(std::slice::from_ref(comparison)),
+        ),
+        job(
+            format!("sensitivity-{}", comparison.workload),
+            sensitivity(comparison),
+        ),
     ];
-    comparison.cases.iter().for_each(|case| jobs.extend(case_jobs(case)));
+    comparison
+        .cases
+        .iter()
+        .for_each(|case| jobs.extend(case_jobs(case)));
     jobs.into_par_iter().map(|job| job()).collect()
 }
 
@@ -99,7 +114,10 @@ fn case_jobs<'a>(case: &'a Case<'_>) -> Vec<Job<'a>> {
         case.plan.workload,
         duration(case.outcome.step_s)
     );
-    jobs.push(job(format!("topology-{name}"), machine(case.fabric, &busy, subtitle)));
+    jobs.push(job(
+        format!("topology-{name}"),
+        machine(case.fabric, &busy, subtitle),
+    ));
     if let Some(chart) = under_the_roof(case) {
         jobs.push(job(format!("roofline-{name}"), chart));
     }
@@ -165,14 +183,20 @@ fn bus_bandwidth(sweeps: &[SweepRecord]) -> Sweep {
 fn sensitivity(comparison: &Comparison<'_>) -> Bars {
     let bars = comparison.cases.iter().flat_map(|case| {
         let name = &case.fabric.topology.name;
-        case.outcome.sensitivity.iter().map(move |(kind, slope)| draw::Bar {
-            label: format!("{name}: {kind}"),
-            kind: kind.key().into(),
-            value: -slope,
-        })
+        case.outcome
+            .sensitivity
+            .iter()
+            .map(move |(kind, slope)| draw::Bar {
+                label: format!("{name}: {kind}"),
+                kind: kind.key().into(),
+                value: -slope,
+            })
     });
     Bars {
-        title: format!("What one per cent more of it would bring to {}", comparison.workload),
+        title: format!(
+            "What one per cent more of it would bring to {}",
+            comparison.workload
+        ),
         subtitle: "speed-up in per cent per per cent of capacity; 1 means the step is in inverse \
                    proportion to it"
             .into(),

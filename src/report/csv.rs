@@ -10,7 +10,10 @@ fn write(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     for row in rows {
         failed |= writer.write_record(&row).is_err();
     }
-    debug_assert!(!failed, "writing to memory cannot fail, and every row has its header's length");
+    debug_assert!(
+        !failed,
+        "writing to memory cannot fail, and every row has its header's length"
+    );
     let bytes = writer.into_inner().unwrap_or_default();
     String::from_utf8(bytes).unwrap_or_default()
 }
@@ -32,9 +35,24 @@ pub fn comparison(record: &CompareRecord) -> String {
                 ]);
             };
             push("step_time", "", system.step_time_s, "s");
-            push("throughput", "", system.throughput.value, system.throughput.unit);
-            push("throughput_per_gpu", "", system.throughput_per_gpu, system.throughput.unit);
-            push("waiting_for_data", "", system.waiting_for_data_share, "share");
+            push(
+                "throughput",
+                "",
+                system.throughput.value,
+                system.throughput.unit,
+            );
+            push(
+                "throughput_per_gpu",
+                "",
+                system.throughput_per_gpu,
+                system.throughput.unit,
+            );
+            push(
+                "waiting_for_data",
+                "",
+                system.waiting_for_data_share,
+                "share",
+            );
             for (kind, time) in &system.time_by_kind {
                 push("time_by_kind", kind, *time, "s");
             }
@@ -51,7 +69,12 @@ pub fn comparison(record: &CompareRecord) -> String {
                 push("peak_vram", &device.device, device.peak_bytes, "B");
             }
             for flow in &system.flows {
-                push("finish", &format!("{}→{}", flow.from, flow.to), flow.finish_s, "s");
+                push(
+                    "finish",
+                    &format!("{}→{}", flow.from, flow.to),
+                    flow.finish_s,
+                    "s",
+                );
             }
         }
     }
@@ -61,8 +84,17 @@ pub fn comparison(record: &CompareRecord) -> String {
 /// One line per machine and size.
 pub fn sweeps(records: &[SweepRecord]) -> String {
     let header = [
-        "system", "operation", "ranks", "size_bytes", "time_us", "algbw_gbps", "busbw_gbps",
-        "algorithm", "protocol", "channels", "bound_by",
+        "system",
+        "operation",
+        "ranks",
+        "size_bytes",
+        "time_us",
+        "algbw_gbps",
+        "busbw_gbps",
+        "algorithm",
+        "protocol",
+        "channels",
+        "bound_by",
     ];
     let rows = records.iter().flat_map(|record| {
         record.rows.iter().map(move |row| {

@@ -11,8 +11,11 @@ use crate::spec::Diagnostic;
 /// It cannot be made or written to, or a file of that name is in the way.
 pub fn prepare(folder: &Path) -> Result<(), Diagnostic> {
     let fail = |e: std::io::Error| {
-        Diagnostic::new(format!("cannot write to the folder `{}`: {e}", folder.display()))
-            .help("give another folder with `-o`")
+        Diagnostic::new(format!(
+            "cannot write to the folder `{}`: {e}",
+            folder.display()
+        ))
+        .help("give another folder with `-o`")
     };
     std::fs::create_dir_all(folder).map_err(fail)?;
     tempfile::tempfile_in(folder).map_err(fail)?;
@@ -27,9 +30,8 @@ pub fn prepare(folder: &Path) -> Result<(), Diagnostic> {
 pub fn write_all(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), Diagnostic> {
     for (name, bytes) in files {
         let path = folder.join(name);
-        let fail = |e: std::io::Error| {
-            Diagnostic::new(format!("cannot write `{}`: {e}", path.display()))
-        };
+        let fail =
+            |e: std::io::Error| Diagnostic::new(format!("cannot write `{}`: {e}", path.display()));
         let mut file = tempfile::Builder::new()
             .prefix(".narrows-")
             .tempfile_in(folder)
@@ -45,7 +47,8 @@ pub fn write_all(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), Diagn
 #[cfg(unix)]
 fn make_readable(file: &tempfile::NamedTempFile) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))
+    file.as_file()
+        .set_permissions(std::fs::Permissions::from_mode(0o644))
 }
 
 #[cfg(not(unix))]

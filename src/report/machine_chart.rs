@@ -13,20 +13,31 @@ const MOST_DEVICES: usize = 160;
 pub(super) fn machine(fabric: &Fabric, utilisation: &[f64], subtitle: String) -> Picture {
     let topology = &fabric.topology;
     let shown = topology.graph.node_count().min(MOST_DEVICES);
-    let tiers: Vec<u8> = topology.devices().take(shown).map(|(_, d)| tier(&d.kind)).collect();
+    let tiers: Vec<u8> = topology
+        .devices()
+        .take(shown)
+        .map(|(_, d)| tier(&d.kind))
+        .collect();
     let wires: Vec<_> = topology
         .wires()
         .filter(|(_, a, b, _)| a.index() < shown && b.index() < shown)
         .collect();
-    let ends: Vec<(usize, usize)> = wires.iter().map(|(_, a, b, _)| (a.index(), b.index())).collect();
+    let ends: Vec<(usize, usize)> = wires
+        .iter()
+        .map(|(_, a, b, _)| (a.index(), b.index()))
+        .collect();
     let places = layout(&tiers, &ends);
-    let nodes = topology.devices().take(shown).zip(&places).map(|((_, device), x)| Node {
-        id: device.name.clone(),
-        label: device.name.clone(),
-        tier: tier(&device.kind),
-        x: *x,
-        kind: colour(&device.kind).into(),
-    });
+    let nodes = topology
+        .devices()
+        .take(shown)
+        .zip(&places)
+        .map(|((_, device), x)| Node {
+            id: device.name.clone(),
+            label: device.name.clone(),
+            tier: tier(&device.kind),
+            x: *x,
+            kind: colour(&device.kind).into(),
+        });
     let edges = wires.iter().map(|(id, a, b, wire)| Edge {
         a: topology.device(*a).name.clone(),
         b: topology.device(*b).name.clone(),

@@ -15,7 +15,11 @@ pub fn page(comparisons: &[Comparison<'_>], sweeps: &[SweepRecord], charts: &[&s
         }
     }
     for comparison in comparisons {
-        let _ = writeln!(page, "\n## {}\n\n{}\n", comparison.workload, comparison.title);
+        let _ = writeln!(
+            page,
+            "\n## {}\n\n{}\n",
+            comparison.workload, comparison.title
+        );
         let _ = writeln!(page, "**{}**\n", sentence::of_comparison(comparison));
         let _ = writeln!(page, "```text\n{}\n```\n", tables::comparison(comparison));
         for case in &comparison.cases {

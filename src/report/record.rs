@@ -199,7 +199,11 @@ pub fn system(case: &Case<'_>) -> SystemRecord {
                 time_s,
             })
             .collect(),
-        sensitivity: outcome.sensitivity.iter().map(|(k, s)| (k.key(), *s)).collect(),
+        sensitivity: outcome
+            .sensitivity
+            .iter()
+            .map(|(k, s)| (k.key(), *s))
+            .collect(),
         upgrade: outcome.upgrade.map(|upgrade| UpgradeRecord {
             kind: upgrade.kind.key(),
             factor: upgrade.factor,
@@ -225,7 +229,10 @@ pub fn workload(comparison: &Comparison<'_>) -> WorkloadRecord {
 }
 
 fn by_kind(times: &TimeBy) -> BTreeMap<&'static str, f64> {
-    times.kinds().map(|(kind, time)| (kind.key(), time)).collect()
+    times
+        .kinds()
+        .map(|(kind, time)| (kind.key(), time))
+        .collect()
 }
 
 fn phase(phase: &PhaseOutcome) -> PhaseRecord {

@@ -38,7 +38,8 @@ pub fn of_comparison(comparison: &Comparison<'_>) -> String {
         return format!("{} cannot run it: {why}", name(case));
     }
     let by_time = |a: &&Case<'_>, b: &&Case<'_>| a.outcome.step_s.total_cmp(&b.outcome.step_s);
-    let (Some(fastest), Some(slowest)) = (fitting().min_by(by_time), fitting().max_by(by_time)) else {
+    let (Some(fastest), Some(slowest)) = (fitting().min_by(by_time), fitting().max_by(by_time))
+    else {
         return String::new();
     };
     let ratio = slowest.outcome.step_s / fastest.outcome.step_s;

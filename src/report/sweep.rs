@@ -96,13 +96,21 @@ fn narrowest(fabric: &Fabric, demands: &Demands) -> (String, f64) {
         (resource.capacity / coefficient, resource.name.as_str())
     });
     let first = rates.reduce(|best, next| if next.0 < best.0 { next } else { best });
-    first.map_or((String::new(), f64::INFINITY), |(rate, name)| (name.into(), rate))
+    first.map_or((String::new(), f64::INFINITY), |(rate, name)| {
+        (name.into(), rate)
+    })
 }
 
 /// The sweep as text, with the columns of nccl-tests first.
 pub fn text(record: &SweepRecord) -> String {
     let header = [
-        "size", "time (us)", "algbw (GB/s)", "busbw (GB/s)", "algorithm", "protocol", "channels",
+        "size",
+        "time (us)",
+        "algbw (GB/s)",
+        "busbw (GB/s)",
+        "algorithm",
+        "protocol",
+        "channels",
         "bound by",
     ]
     .map(String::from);

@@ -11,7 +11,7 @@ use crate::units::{bytes_iec, duration, factor, percent, rate, si};
 /// A plain table: the first column left, the others right.
 pub fn table(header: &[String], rows: &[Vec<String>]) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(header);
     table.add_rows(rows);
     for column in table.column_iter_mut().skip(1) {
@@ -41,7 +41,9 @@ pub fn comparison(comparison: &Comparison<'_>) -> String {
             let bottleneck = &case.outcome.bottleneck;
             format!("{} {}", bottleneck.kind, percent(bottleneck.share))
         }),
-        row("longest on", &|case| case.outcome.bottleneck.resource.clone()),
+        row("longest on", &|case| {
+            case.outcome.bottleneck.resource.clone()
+        }),
         row("waiting for data", &|case| {
             percent(case.outcome.times.data_share())
         }),
@@ -149,7 +151,11 @@ fn peak_vram(case: &Case<'_>) -> String {
     fullest.map_or_else(String::new, |device| {
         let share = device.peak_bytes / device.capacity_bytes;
         let verdict = if device.fits() { "" } else { " DOES NOT FIT" };
-        format!("{} ({}){verdict}", bytes_iec(device.peak_bytes), percent(share))
+        format!(
+            "{} ({}){verdict}",
+            bytes_iec(device.peak_bytes),
+            percent(share)
+        )
     })
 }
 
