@@ -15,7 +15,7 @@ pub fn of_case(case: &Case<'_>) -> String {
     match outcome.upgrade {
         Some(upgrade) => {
             text.push_str(&format!(
-                "; {} as much of it would make the step {} faster, and after that {} binds",
+                "; {} as much of it would make the step {} faster, and then the bottleneck is {}",
                 factor(upgrade.factor),
                 factor(outcome.step_s / upgrade.step_s),
                 upgrade.then.noun()

@@ -1,6 +1,6 @@
 //! Tables for a terminal.
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 
 use super::record::unit_name;
 use super::{Case, Comparison};
@@ -8,10 +8,14 @@ use crate::fabric::ResourceKind;
 use crate::plan::Unit;
 use crate::units::{bytes_iec, duration, factor, percent, rate, si};
 
+/// One line below the header and none elsewhere.
+const STYLE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
 /// A plain table: the first column left, the others right.
 pub fn table(header: &[String], rows: &[Vec<String>]) -> String {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(STYLE);
     table.set_header(header);
     table.add_rows(rows);
     for column in table.column_iter_mut().skip(1) {
