@@ -29,6 +29,7 @@ pub fn expand(catalog: &Catalog, source: &Arc<Source>) -> Result<Topology, Diagn
         names: FxHashMap::default(),
         replace: Vec::new(),
         open: Vec::new(),
+        node: 0,
     };
     let spec = expansion.file(source, "")?;
     Ok(Topology {
@@ -37,19 +38,22 @@ pub fn expand(catalog: &Catalog, source: &Arc<Source>) -> Result<Topology, Diagn
         source: spec.source,
         assumes: spec.assumes,
         price_usd: spec.price_usd.map(|price| price.value),
+        hosts: spec.hosts.map_or(1, |hosts| hosts.value.max(1)),
         graph: expansion.graph,
     })
 }
 
 /// The graph as it grows.
-struct Expansion<'a> {
-    catalog: &'a Catalog,
-    graph: UnGraph<Device, Wire, u32>,
-    names: FxHashMap<String, DeviceId>,
+pub(super) struct Expansion<'a> {
+    pub(super) catalog: &'a Catalog,
+    pub(super) graph: UnGraph<Device, Wire, u32>,
+    pub(super) names: FxHashMap<String, DeviceId>,
     /// Replacements of the files now open, outermost first.
     replace: Vec<(String, String)>,
     /// Paths of the files now open, to find a cycle.
     open: Vec<String>,
+    /// Number of the copy of a machine that is being added.
+    pub(super) node: u32,
 }
 
 impl Expansion<'_> {
@@ -71,6 +75,7 @@ impl Expansion<'_> {
                 self.nested(source, &part.base, &format!("{prefix}{name}."))?;
             }
         }
+        self.nodes(source, &spec, prefix)?;
         for (pattern, device) in &spec.devices.0 {
             for name in expand_pattern(source, pattern)?.names {
                 let kind = self.device(source, device)?;
@@ -86,7 +91,7 @@ impl Expansion<'_> {
     }
 
     /// Adds a file that another one uses.
-    fn nested(
+    pub(super) fn nested(
         &mut self,
         source: &Arc<Source>,
         name: &Spanned<String>,
@@ -107,7 +112,7 @@ impl Expansion<'_> {
     }
 
     /// The name that stands for `name` after all replacements of the files now open.
-    fn replaced<'n>(&'n self, name: &'n str) -> &'n str {
+    pub(super) fn replaced<'n>(&'n self, name: &'n str) -> &'n str {
         let newest_first = self.replace.iter().rev();
         newest_first.fold(
             name,
@@ -150,6 +155,7 @@ impl Expansion<'_> {
         let id = self.graph.add_node(Device {
             name: name.clone(),
             kind,
+            node: self.node,
         });
         match self.names.insert(name.clone(), id) {
             None => Ok(()),
@@ -241,6 +247,8 @@ fn inherit(spec: &mut TopologySpec, base: TopologySpec) {
         spec.source = base.source;
     }
     spec.assumes.extend(base.assumes);
+    spec.network = spec.network.take().or(base.network);
+    spec.hosts = spec.hosts.take().or(base.hosts);
 }
 
 /// Expands a device pattern, with its place in errors.
@@ -263,11 +271,12 @@ fn switch(spec: &SwitchSpec) -> DeviceKind {
         model: spec.name.clone(),
         latency: spec.latency.as_ref().map_or(Seconds(0.0), |l| l.value),
         host_bridge: spec.host_bridge,
+        reduces: spec.reduces.as_ref().is_some_and(|reduces| reduces.value),
     }
 }
 
 /// `count` parallel links of a catalogue entry.
-fn wire_of(spec: &LinkSpec, count: u32) -> Result<Wire, Diagnostic> {
+pub(super) fn wire_of(spec: &LinkSpec, count: u32) -> Result<Wire, Diagnostic> {
     let times = |rate: BytesPerSecond| BytesPerSecond(rate.0 * f64::from(count));
     if spec.bandwidth.value.0 <= 0.0 {
         return Err(Diagnostic::new(format!(
