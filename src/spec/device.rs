@@ -127,6 +127,10 @@ pub struct CpuSpec {
     pub fp32: Figure<FlopsPerSecond>,
     /// The socket's memory.
     pub memory: Memory,
+    /// Rate at which copies between cards pass through its memory, writes and reads together,
+    /// where that is less than the memory's own.
+    #[serde(default)]
+    pub staging: Option<Figure<BytesPerSecond>>,
     /// Time of one thread to issue a kernel, relative to the framework's reference host.
     pub host_slowdown: Figure<f64>,
     /// Power.
@@ -209,6 +213,9 @@ pub struct LinkSpec {
     /// What the kernels of a collective library reach in one direction, where it differs.
     #[serde(default)]
     pub collective: Option<Figure<BytesPerSecond>>,
+    /// What those kernels reach in both directions together from and to host memory.
+    #[serde(default)]
+    pub collective_both_host: Option<Figure<BytesPerSecond>>,
     /// Time of the first byte.
     pub latency: Figure<Seconds>,
 }
