@@ -16,6 +16,9 @@ pub struct GpuSpec {
     pub name: String,
     /// Name a person would say.
     pub title: String,
+    /// What logs and papers call it.
+    #[serde(default)]
+    pub aliases: Vec<String>,
     /// Maker.
     pub vendor: String,
     /// Year of launch.
