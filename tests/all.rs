@@ -3,7 +3,28 @@
 
 #[path = "all/close.rs"]
 mod close;
+#[path = "all/collective_laws.rs"]
+mod collective_laws;
+#[path = "all/conservation.rs"]
+mod conservation;
 #[path = "all/engine_laws.rs"]
 mod engine_laws;
 #[path = "all/engine_properties.rs"]
 mod engine_properties;
+#[path = "all/layers.rs"]
+mod layers;
+#[path = "all/machines.rs"]
+mod machines;
+#[path = "all/oracle.rs"]
+mod oracle;
+#[path = "all/tidy.rs"]
+mod tidy;
+
+/// A fixed number of cases, and no file of old failures.
+fn cases(cases: u32) -> proptest::test_runner::Config {
+    proptest::test_runner::Config {
+        cases,
+        failure_persistence: None,
+        ..Default::default()
+    }
+}

@@ -37,7 +37,11 @@ pub fn timeline(
     outcome: &PhaseOutcome,
 ) -> Vec<TimelineLane> {
     let ranks = plan.ranks.len();
-    let mut lanes: Vec<TimelineLane> = Vec::new();
+    // The host threads do the same on every rank: the first one's lane shows what they do.
+    let mut lanes = vec![TimelineLane {
+        label: "host thread".into(),
+        boxes: Vec::new(),
+    }];
     for rank in &plan.ranks {
         let name = &fabric.topology.device(*rank).name;
         for what in ["compute", "comm"] {
@@ -55,9 +59,10 @@ pub fn timeline(
         let id = ActivityId(index as u32);
         let task = &phase.tasks[phase.program.tag(id) as usize];
         let targets: Vec<usize> = match task.lane {
-            Lane::Compute(rank) => vec![2 * rank as usize],
+            Lane::Compute(rank) => vec![1 + 2 * rank as usize],
             Lane::Communication(_) => members(phase, plan, id),
-            Lane::Flow(flow) => vec![2 * ranks + flow as usize],
+            Lane::Flow(flow) => vec![1 + 2 * ranks + flow as usize],
+            Lane::Host(0) => vec![0],
             Lane::Host(_) | Lane::Nowhere => Vec::new(),
         };
         for lane in targets {
@@ -82,7 +87,7 @@ fn members(phase: &Phase, plan: &Plan, id: ActivityId) -> Vec<usize> {
     let names: Vec<String> = vram.map(|(resource, _)| name(resource)).collect();
     (0..plan.ranks.len())
         .filter(|rank| names.contains(&format!("{} VRAM", program.pools[*rank].name)))
-        .map(|rank| 2 * rank + 1)
+        .map(|rank| 2 + 2 * rank)
         .collect()
 }
 

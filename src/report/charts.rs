@@ -189,7 +189,7 @@ fn sensitivity(comparison: &Comparison<'_>) -> Bars {
             .map(move |(kind, slope)| draw::Bar {
                 label: format!("{name}: {kind}"),
                 kind: kind.key().into(),
-                value: -slope,
+                value: 0.0 - slope,
             })
     });
     Bars {
@@ -219,12 +219,13 @@ fn waterfall(workload: &str, from: &Case<'_>, to: &Case<'_>) -> Waterfall {
             seconds: change(kind),
         });
     let (a, b) = (&from.fabric.topology.name, &to.fabric.topology.name);
-    let gain = 1.0 - to.outcome.step_s / from.outcome.step_s;
+    let change_in_all = to.outcome.step_s / from.outcome.step_s - 1.0;
+    let sign = if change_in_all < 0.0 { "−" } else { "+" };
     Waterfall {
         title: format!("{workload}: from {a} to {b}"),
         subtitle: format!(
-            "change of the critical path by what it waits for; {} of the step in all",
-            percent(-gain)
+            "change of the critical path by what it waits for; {sign}{} of the step in all",
+            percent(change_in_all.abs())
         ),
         start: (a.clone(), from.outcome.step_s),
         steps: steps.collect(),

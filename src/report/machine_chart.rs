@@ -4,7 +4,6 @@ use super::draw::{Edge, Node, Topology as Picture, layout};
 use crate::fabric::Fabric;
 use crate::spec::LinkClass;
 use crate::topology::{DeviceKind, Wire};
-use crate::units::rate;
 
 /// The most devices a picture holds.
 const MOST_DEVICES: usize = 160;
@@ -54,7 +53,7 @@ pub(super) fn machine(fabric: &Fabric, utilisation: &[f64], subtitle: String) ->
     }
 }
 
-/// Rows from the top: CPUs, PCIe switches, NICs and GPUs, switches of GPU links, network.
+/// Rows from the top: CPUs, PCIe switches, GPUs and NICs, switches of GPU links and networks.
 fn tier(kind: &DeviceKind) -> u8 {
     match kind {
         DeviceKind::Cpu(_) => 0,
@@ -62,9 +61,8 @@ fn tier(kind: &DeviceKind) -> u8 {
             class: LinkClass::Pcie | LinkClass::Socket,
             ..
         } => 1,
-        DeviceKind::Nic => 2,
-        DeviceKind::Gpu(_) | DeviceKind::Host => 3,
-        DeviceKind::Switch { .. } => 4,
+        DeviceKind::Nic | DeviceKind::Gpu(_) | DeviceKind::Host => 2,
+        DeviceKind::Switch { .. } => 3,
     }
 }
 
@@ -92,7 +90,7 @@ fn class(wire: &Wire) -> String {
         &wire.model
     };
     match wire.count {
-        1 => format!("{name} {}", rate(wire.bandwidth.0)),
-        count => format!("{count} × {name} {}", rate(wire.bandwidth.0)),
+        1 => name.to_string(),
+        count => format!("{name}, {count} in parallel"),
     }
 }

@@ -7,8 +7,8 @@ use crate::kernel::{peak, vram_bandwidth};
 use crate::spec::Precision;
 use crate::units::duration;
 
-/// How many lanes a picture holds: more than eight GPUs' worth cannot be read.
-const MOST_LANES: usize = 16;
+/// How many lanes a picture holds: a host's and those of eight GPUs; more cannot be read.
+const MOST_LANES: usize = 17;
 /// How many kernels are named under a roofline.
 const NAMED_KERNELS: usize = 8;
 
