@@ -19,13 +19,15 @@ pub enum Algorithm {
     TwoShot,
     /// Every rank sends its part to every other.
     Pairwise,
+    /// Single sends, each to one other rank.
+    PointToPoint,
     /// Parallel aggregated trees: halving or doubling with one rank a machine.
     Pat,
 }
 
 impl Algorithm {
     /// All algorithms.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Ring,
         Self::Tree,
         Self::Nvls,
@@ -33,6 +35,7 @@ impl Algorithm {
         Self::OneShot,
         Self::TwoShot,
         Self::Pairwise,
+        Self::PointToPoint,
         Self::Pat,
     ];
 
@@ -46,6 +49,7 @@ impl Algorithm {
             Self::OneShot => "one-shot",
             Self::TwoShot => "two-shot",
             Self::Pairwise => "pairwise",
+            Self::PointToPoint => "point-to-point",
             Self::Pat => "pat",
         }
     }
@@ -71,19 +75,27 @@ pub enum LaunchMode {
     Processes,
     /// One process for all ranks (`-g N`).
     OneProcess,
+    /// A process for every rank, and the time is that of the host's call and its wait.
+    HostTimed,
     /// Replayed in a CUDA graph of an inference engine, with its own kernels for small sizes.
     Graph,
 }
 
 impl LaunchMode {
     /// All modes.
-    pub const ALL: [Self; 3] = [Self::Processes, Self::OneProcess, Self::Graph];
+    pub const ALL: [Self; 4] = [
+        Self::Processes,
+        Self::OneProcess,
+        Self::HostTimed,
+        Self::Graph,
+    ];
 
     /// As typed on the command line.
     pub fn key(self) -> &'static str {
         match self {
             Self::Processes => "processes",
             Self::OneProcess => "one-process",
+            Self::HostTimed => "host-timed",
             Self::Graph => "graph",
         }
     }

@@ -217,13 +217,11 @@ impl Communicator<'_> {
         let several = self.machines.len() > 1;
         let steps = (usize::from(!several), usize::from(several));
         let form = Form::Rounds(1);
-        Some(Pattern::of_sends(
-            Algorithm::Pairwise,
-            form,
-            sends,
-            steps,
-            &paths,
-        ))
+        let algorithm = match operation {
+            Operation::AllToAll => Algorithm::Pairwise,
+            _ => Algorithm::PointToPoint,
+        };
+        Some(Pattern::of_sends(algorithm, form, sends, steps, &paths))
     }
 
     fn every_pair(&self, algorithm: Algorithm, rounds: usize, share: f64) -> Option<Pattern> {

@@ -179,7 +179,8 @@ impl Communicator<'_> {
             Some(_) => return None,
             None => {
                 let spec = self.library.direct.as_ref()?;
-                if self.launch != LaunchMode::Graph || bytes > spec.limit.value.0 {
+                let limit = spec.limits.get(self.generation_name())?;
+                if self.launch != LaunchMode::Graph || bytes > limit.value.0 {
                     return None;
                 }
                 match self.size() {

@@ -70,13 +70,18 @@ fn grown(timing: &TimingSpec, bytes: f64) -> f64 {
 impl Communicator<'_> {
     /// The timings for the devices of the group: those of the first rank's architecture.
     pub(super) fn generation(&self) -> Option<&GenerationSpec> {
-        let spec = self.fabric.topology.device(self.group[0]).gpu()?;
-        let covers = |g: &&GenerationSpec| g.architectures.contains(&spec.architecture);
-        let generations = &self.library.generations;
-        generations
-            .values()
-            .find(covers)
-            .or_else(|| generations.get(&self.library.default_generation))
+        self.library.generations.get(self.generation_name())
+    }
+
+    /// The name of that generation.
+    pub(super) fn generation_name(&self) -> &str {
+        let spec = self.fabric.topology.device(self.group[0]).gpu();
+        let covers = |g: &GenerationSpec| {
+            spec.is_some_and(|spec| g.architectures.contains(&spec.architecture))
+        };
+        let mut generations = self.library.generations.iter();
+        let found = generations.find(|(_, generation)| covers(generation));
+        found.map_or(&self.library.default_generation, |(name, _)| name)
     }
 
     /// The timing of an algorithm and protocol over a kind of path. Trees and PAT without timings
@@ -97,6 +102,9 @@ impl Communicator<'_> {
         match algorithm {
             Algorithm::Tree | Algorithm::Pat => {
                 own.or_else(|| table.get(&format!("{}-{protocol}", Algorithm::Ring)))
+            }
+            Algorithm::PointToPoint => {
+                own.or_else(|| table.get(&format!("{}-{protocol}", Algorithm::Pairwise)))
             }
             _ => own,
         }
@@ -135,7 +143,10 @@ impl Communicator<'_> {
             steps_s += pattern.local_steps as f64 * timing.hop.0 * grown(timing, bytes);
         }
         let base_s = timing.base.0 + self.launch_s();
-        let bubble_s = bytes / rate * timing.bubble / pattern.steps() as f64;
+        let hidden = timing
+            .bubble_size
+            .map_or(1.0, |half| 1.0 + bytes / half.0.max(1.0));
+        let bubble_s = bytes / rate * timing.bubble / pattern.steps() as f64 / hidden;
         let part = bytes / self.size() as f64;
         let copy_s = timing.local_copy.map_or(0.0, |rate| part / rate.0);
         let times = Times {
@@ -152,6 +163,7 @@ impl Communicator<'_> {
             LaunchMode::OneProcess => {
                 self.library.one_process_per_rank.value.0 * self.size() as f64
             }
+            LaunchMode::HostTimed => self.library.host_call.value.0,
             LaunchMode::Processes | LaunchMode::Graph => 0.0,
         }
     }

@@ -28,6 +28,8 @@ pub struct LibrarySpec {
     pub default_generation: String,
     /// Host time a rank adds when one process drives all of them (`-g N`).
     pub one_process_per_rank: Figure<Seconds>,
+    /// What a host's call and its wait add to the time on the devices.
+    pub host_call: Figure<Seconds>,
     /// Kernels of inference engines that replace the library inside CUDA graphs.
     #[serde(default)]
     pub direct: Option<DirectSpec>,
@@ -41,8 +43,8 @@ pub struct LibrarySpec {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DirectSpec {
-    /// Largest size of all.
-    pub limit: Figure<Bytes>,
+    /// Largest size of all, by generation of devices.
+    pub limits: BTreeMap<String, Figure<Bytes>>,
     /// Largest size of one shot with up to four ranks; two ranks always use one shot.
     pub one_shot_up_to_4: Figure<Bytes>,
     /// Largest size of one shot with more ranks.
@@ -79,7 +81,7 @@ pub struct InSwitchSpec {
 }
 
 /// The time of one algorithm and protocol:
-/// `base + steps · hop · (1 + growth · S/(S + growth_size)) + S/rate · (1 + bubble/steps)`.
+/// `base + steps · hop · (1 + growth · S/(S + growth_size)) + S/rate · (1 + bubble/steps / (1 + S/bubble_size))`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimingSpec {
@@ -96,6 +98,9 @@ pub struct TimingSpec {
     /// Chunks that the links idle at the beginning and end of a pass, in units of a step's chunk.
     #[serde(default)]
     pub bubble: f64,
+    /// Size of message at which half of the bubble is hidden by the pass before; never if absent.
+    #[serde(default)]
+    pub bubble_size: Option<Bytes>,
     /// Share of the links' collective rate that is payload.
     pub share: Share,
     /// Rate at which a rank copies its own part, where nothing hides it.

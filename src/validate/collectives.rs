@@ -189,9 +189,11 @@ fn operation(row: &Row<'_>) -> Result<Operation, String> {
 fn launch(row: &Row<'_>) -> LaunchMode {
     let graph = ["algorithm", "note"].map(|column| row.text(column).contains("CUDA graph"));
     let one = ["locator", "note"].map(|column| row.text(column).contains("-g "));
-    match (graph.contains(&true), one.contains(&true)) {
-        (true, _) => LaunchMode::Graph,
-        (_, true) => LaunchMode::OneProcess,
+    let host = row.text("note").contains("host-side timing");
+    match (graph.contains(&true), one.contains(&true), host) {
+        (true, ..) => LaunchMode::Graph,
+        (_, true, _) => LaunchMode::OneProcess,
+        (.., true) => LaunchMode::HostTimed,
         _ => LaunchMode::Processes,
     }
 }
