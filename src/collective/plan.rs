@@ -179,8 +179,13 @@ impl Communicator<'_> {
             Some(_) => return None,
             None => {
                 let spec = self.library.direct.as_ref()?;
-                let limit = spec.limits.get(self.generation_name())?;
-                if self.launch != LaunchMode::Graph || bytes > limit.value.0 {
+                let limits = spec.limits.get(self.generation_name())?;
+                let limit = match self.size() {
+                    2 => limits.ranks_2,
+                    3..=4 => limits.ranks_4,
+                    _ => limits.ranks_8,
+                };
+                if self.launch != LaunchMode::Graph || bytes >= limit.0 {
                     return None;
                 }
                 match self.size() {

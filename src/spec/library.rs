@@ -43,12 +43,26 @@ pub struct LibrarySpec {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DirectSpec {
-    /// Largest size of all, by generation of devices.
-    pub limits: BTreeMap<String, Figure<Bytes>>,
+    /// Sizes from which the library takes over, by generation of devices.
+    pub limits: BTreeMap<String, DirectLimits>,
     /// Largest size of one shot with up to four ranks; two ranks always use one shot.
     pub one_shot_up_to_4: Figure<Bytes>,
     /// Largest size of one shot with more ranks.
     pub one_shot_up_to_8: Figure<Bytes>,
+}
+
+/// Sizes from which an inference engine leaves all-reduce to the library.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DirectLimits {
+    /// With two ranks.
+    pub ranks_2: Bytes,
+    /// With three or four.
+    pub ranks_4: Bytes,
+    /// With five to eight.
+    pub ranks_8: Bytes,
+    /// Where the sizes come from.
+    pub source: String,
 }
 
 /// What a library reaches on one generation of devices.

@@ -24,8 +24,8 @@ pub use diagnostic::{Diagnostic, Place, nearest};
 pub use figure::{Figure, Share};
 pub use hostlist::{Hostlist, HostlistError};
 pub use library::{
-    DirectSpec, FrameworkSpec, GenerationSpec, InSwitchSpec, LibrarySpec, PathCost, ProtocolSpec,
-    TimingSpec,
+    DirectLimits, DirectSpec, FrameworkSpec, GenerationSpec, InSwitchSpec, LibrarySpec, PathCost,
+    ProtocolSpec, TimingSpec,
 };
 pub use model::{Activation, ModelSpec, Norm, Position};
 pub use name_or::NameOr;
