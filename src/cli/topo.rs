@@ -1,14 +1,17 @@
-//! `narrows topo show|check`
+//! `narrows topo show|check|import`
 
 use clap::Subcommand;
 use serde::Serialize;
 use std::path::PathBuf;
 
 use super::{Answer, Context, Format, machine, output};
+use crate::catalog::read_file;
 use crate::fabric::Fabric;
 use crate::report::{charts, files};
-use crate::spec::Diagnostic;
-use crate::topology::{Topology, check, describe, path_matrix, resolved_yaml};
+use crate::spec::{Diagnostic, Source};
+use crate::topology::{
+    Assume, Topology, check, describe, expand, import, nvidia_smi, path_matrix, resolved_yaml,
+};
 
 /// Show, check or draw a topology.
 #[derive(Debug, clap::Args)]
@@ -23,11 +26,29 @@ enum Action {
     Show {
         /// Machine: a catalogue name or the path of a topology file.
         topology: String,
+        /// Print what a tool would print on the machine: nvidia-smi.
+        #[arg(long = "as", value_name = "TOOL", value_parser = ["nvidia-smi"])]
+        tool: Option<String>,
         /// Print YAML with every template, range and link resolved.
         #[arg(long)]
         resolved: bool,
         /// Write a picture (SVG and PNG) into this folder.
         #[arg(short, long, value_name = "DIR")]
+        output: Option<PathBuf>,
+    },
+    /// Turn what a tool printed on a real machine into a topology file: `nvidia-smi topo -m`, or
+    /// the XML of NCCL_TOPO_DUMP_FILE.
+    Import {
+        /// The dump.
+        file: PathBuf,
+        /// Name of the topology; that of the file if absent.
+        #[arg(long)]
+        name: Option<String>,
+        /// Overrides a guess: gpu, cpu, pcie, gpu-link, socket or nics.
+        #[arg(long, value_name = "KEY=NAME")]
+        assume: Vec<String>,
+        /// Write the file here instead of printing it.
+        #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
     /// Read a topology and say what is odd about it.
@@ -66,6 +87,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
     match &args.action {
         Action::Show {
             topology,
+            tool,
             resolved,
             output: folder,
         } => {
@@ -75,9 +97,23 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
             }
             output::result(&match context.format {
                 Format::Json => output::json(&record(&fabric.topology))?,
+                _ if tool.is_some() => nvidia_smi(&fabric.topology),
                 _ if *resolved => resolved_yaml(&fabric.topology),
                 _ => describe(&fabric.topology),
             })?;
+            Ok(Answer::Done)
+        }
+        Action::Import {
+            file,
+            name,
+            assume,
+            output,
+        } => {
+            let text = import_file(context, file, name.as_deref(), assume)?;
+            match output {
+                Some(path) => save(path, text)?,
+                None => output::result(&text)?,
+            }
             Ok(Answer::Done)
         }
         Action::Check { topology } => {
@@ -95,6 +131,33 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
             })
         }
     }
+}
+
+/// Writes one file.
+fn save(path: &std::path::Path, text: String) -> Result<(), Diagnostic> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(std::path::Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    files::prepare(folder)?;
+    files::write_all(folder, &[(name.into_owned(), text.into_bytes())])
+}
+
+/// The topology file of a dump, checked by building it.
+fn import_file(
+    context: &Context,
+    file: &std::path::Path,
+    name: Option<&str>,
+    assume: &[String],
+) -> Result<String, Diagnostic> {
+    let source = read_file(file)?;
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let name = name.unwrap_or(&stem);
+    let text = import(&source.text, name, &Assume::parse(assume)?)?;
+    expand(
+        &context.catalog,
+        &Source::new(format!("{name}.yaml"), text.clone()),
+    )?;
+    Ok(text)
 }
 
 fn draw(folder: &std::path::Path, fabric: &Fabric) -> Result<(), Diagnostic> {

@@ -8,14 +8,18 @@ mod check;
 mod cluster;
 mod expand;
 mod graph;
+mod import;
 mod path_kind;
 mod render;
 mod route;
+mod smi;
 
 pub use check::check;
 pub use cluster::cluster;
 pub use expand::expand;
 pub use graph::{Device, DeviceId, DeviceKind, LinkId, Topology, Wire};
+pub use import::{Assume, import};
 pub use path_kind::{PathKind, path_kind, path_matrix};
 pub use render::{describe, resolved_yaml};
 pub use route::{Hop, Route, Through, find_route, find_route_via};
+pub use smi::nvidia_smi;
