@@ -5,6 +5,8 @@
 mod close;
 #[path = "all/collective_laws.rs"]
 mod collective_laws;
+#[path = "all/collectives.rs"]
+mod collectives;
 #[path = "all/conservation.rs"]
 mod conservation;
 #[path = "all/engine_laws.rs"]

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use super::{Answer, Context, Format, machine, output, sizes};
-use crate::collective::{Communicator, Operation};
+use crate::collective::{Algorithm, Communicator, Forced, LaunchMode, Operation, moves, ways};
+use crate::fabric::Fabric;
 use crate::report::sweep::{SweepRecord, sweep, text};
-use crate::report::{charts, csv, files};
+use crate::report::{self, charts, csv, files};
 use crate::spec::{Diagnostic, LibrarySpec};
+use crate::topology::{DeviceId, cluster};
 
 /// The library whose protocols are used unless another is named.
 pub const DEFAULT_LIBRARY: &str = "nccl-2";
@@ -14,7 +16,8 @@ pub const DEFAULT_LIBRARY: &str = "nccl-2";
 /// Predict a collective over message sizes: the table that nccl-tests prints.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// all-reduce, all-gather, reduce-scatter, broadcast or send-recv.
+    /// all-reduce, all-gather, reduce-scatter, broadcast, reduce, all-to-all, gather, scatter or
+    /// send-recv.
     operation: String,
     /// Machine: a catalogue name or the path of a topology file.
     topology: String,
@@ -27,12 +30,33 @@ pub struct Args {
     /// Factor from one size to the next.
     #[arg(short, long, default_value_t = 2)]
     factor: u64,
-    /// Use only the first so many GPUs.
+    /// Use only the first so many GPUs of every machine.
     #[arg(short, long, value_name = "N")]
     gpus: Option<usize>,
-    /// Communication library of the catalogue.
-    #[arg(long, default_value = DEFAULT_LIBRARY)]
-    library: String,
+    /// Copies of the machine, joined by the network it is made for.
+    #[arg(short, long, value_name = "N", default_value_t = 1)]
+    nodes: u32,
+    /// Only this algorithm: ring, tree, nvls, nvls-tree, one-shot, two-shot, pairwise, pat.
+    #[arg(long, value_name = "NAME")]
+    algorithm: Option<String>,
+    /// Only this protocol of the library: ll, ll128, simple.
+    #[arg(long, value_name = "NAME")]
+    protocol: Option<String>,
+    /// How kernels are launched: processes, one-process, host-timed or graph.
+    #[arg(long, value_name = "MODE", default_value = "processes")]
+    launch: String,
+    /// Communication library of the catalogue; that of the GPUs' maker if absent.
+    #[arg(long)]
+    library: Option<String>,
+    /// Say where the time of one size goes, and what else the library could do.
+    #[arg(long, value_name = "SIZE", value_parser = sizes::parse)]
+    explain: Option<u64>,
+    /// Write a chart of bus bandwidth by size (.svg or .png).
+    #[arg(long, value_name = "FILE")]
+    chart: Option<PathBuf>,
+    /// Write a film of the chunks moving, of the largest size (.svg).
+    #[arg(long, value_name = "FILE")]
+    animate: Option<PathBuf>,
     /// Write a chart, JSON and CSV into this folder.
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -48,30 +72,129 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
             .suggest(&args.operation, valid)
     })?;
     let sizes = sizes::checked_range(args.begin, args.end, args.factor)?;
-    let library = context.catalog.get::<LibrarySpec>(&args.library)?;
-    let fabric = machine::fabric(context, &args.topology)?;
-    let mut group = fabric.topology.gpus();
-    let available = group.len();
-    let used = args.gpus.unwrap_or(available);
-    if used < 2 || used > available {
-        return Err(Diagnostic::new(format!(
-            "a collective over {used} GPUs of `{}`, which has {available}",
-            fabric.topology.name
-        ))
-        .help(format!("expected 2 to {available}")));
-    }
-    group.truncate(used);
+    let fabric = match args.nodes {
+        1 => machine::fabric(context, &args.topology)?,
+        copies => Fabric::new(cluster(&context.catalog, &args.topology, copies)?),
+    };
+    let group = group(&fabric, args)?;
+    let library = args
+        .library
+        .as_deref()
+        .unwrap_or_else(|| library_of(&fabric, group[0]));
+    let library = context.catalog.get::<LibrarySpec>(library)?;
+    let forced = forced(args, &library)?;
+    let launch = launch(&args.launch)?;
     let communicator = Communicator::new(&fabric, &library, group)?;
+    let communicator = communicator.launched(launch).forced(forced);
+    if let Some(size) = args.explain {
+        let ways = ways(&communicator, operation, size as f64)?;
+        output::result(&report::ways::text(operation.key(), size as f64, &ways))?;
+        return Ok(Answer::Done);
+    }
     let record = sweep(&communicator, operation, &sizes)?;
     if let Some(folder) = &args.output {
         write(folder, &record)?;
     }
+    pictures(args, &communicator, operation, &record)?;
     output::result(&match context.format {
         Format::Json => output::json(&record)?,
         Format::Csv => csv::sweeps(std::slice::from_ref(&record)),
         Format::Text => text(&record),
     })?;
     Ok(Answer::Done)
+}
+
+/// The devices by rank: the first so many GPUs of every copy.
+fn group(fabric: &Fabric, args: &Args) -> Result<Vec<DeviceId>, Diagnostic> {
+    let gpus = fabric.topology.gpus();
+    let copies = args.nodes.max(1) as usize;
+    let available = gpus.len() / copies;
+    let used = args.gpus.unwrap_or(available);
+    if used < 1 || used > available || used * copies < 2 {
+        return Err(Diagnostic::new(format!(
+            "a collective over {used} GPUs of `{}`, which has {available}",
+            fabric.topology.name
+        ))
+        .help(format!(
+            "expected {} to {available}",
+            if copies > 1 { 1 } else { 2 }
+        )));
+    }
+    let firsts = (0..copies).flat_map(|copy| gpus[copy * available..].iter().take(used));
+    Ok(firsts.copied().collect())
+}
+
+/// The library that the maker of a GPU ships.
+fn library_of(fabric: &Fabric, gpu: DeviceId) -> &'static str {
+    let vendor = fabric
+        .topology
+        .device(gpu)
+        .gpu()
+        .map(|spec| spec.vendor.as_str());
+    match vendor {
+        Some("AMD") => "rccl-2",
+        _ => DEFAULT_LIBRARY,
+    }
+}
+
+fn forced(args: &Args, library: &LibrarySpec) -> Result<Forced, Diagnostic> {
+    let algorithm = match &args.algorithm {
+        None => None,
+        Some(name) => Some(Algorithm::from_key(name).ok_or_else(|| {
+            let valid = Algorithm::ALL.iter().map(|algorithm| algorithm.key());
+            Diagnostic::new(format!("unknown algorithm `{name}`")).suggest(name, valid)
+        })?),
+    };
+    let protocol = args.protocol.as_ref().map(|name| name.to_lowercase());
+    if let Some(name) = protocol
+        .as_ref()
+        .filter(|name| !library.protocols.contains_key(*name))
+    {
+        let valid = library.protocols.keys().map(String::as_str);
+        let message = format!("library `{}` has no protocol `{name}`", library.name);
+        return Err(Diagnostic::new(message).suggest(name, valid));
+    }
+    Ok(Forced {
+        algorithm,
+        protocol,
+        without_switches: false,
+    })
+}
+
+fn launch(key: &str) -> Result<LaunchMode, Diagnostic> {
+    LaunchMode::from_key(key).ok_or_else(|| {
+        let valid = LaunchMode::ALL.iter().map(|mode| mode.key());
+        Diagnostic::new(format!("unknown launch mode `{key}`")).suggest(key, valid)
+    })
+}
+
+/// The chart and the film, where asked for.
+fn pictures(
+    args: &Args,
+    communicator: &Communicator<'_>,
+    operation: Operation,
+    record: &SweepRecord,
+) -> Result<(), Diagnostic> {
+    if let Some(path) = &args.chart {
+        let records = std::slice::from_ref(record);
+        let chart = charts::sweep_chart(records).map_err(|e| Diagnostic::new(e.to_string()))?;
+        let png = path.extension().is_some_and(|extension| extension == "png");
+        files::write_one(
+            path,
+            if png {
+                chart.png
+            } else {
+                chart.svg.into_bytes()
+            },
+        )?;
+    }
+    if let Some(path) = &args.animate {
+        let moves = moves(communicator, operation, args.end as f64)?;
+        let title = format!("{operation} over {} of {}", record.ranks, record.topology);
+        let film = report::animation::animation(&title, communicator.size(), &moves);
+        files::write_one(path, film.into_bytes())?;
+    }
+    Ok(())
 }
 
 fn write(folder: &std::path::Path, record: &SweepRecord) -> Result<(), Diagnostic> {

@@ -111,7 +111,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
         } => {
             let text = import_file(context, file, name.as_deref(), assume)?;
             match output {
-                Some(path) => save(path, text)?,
+                Some(path) => files::write_one(path, text.into_bytes())?,
                 None => output::result(&text)?,
             }
             Ok(Answer::Done)
@@ -131,15 +131,6 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
             })
         }
     }
-}
-
-/// Writes one file.
-fn save(path: &std::path::Path, text: String) -> Result<(), Diagnostic> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(std::path::Path::new("."));
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    files::prepare(folder)?;
-    files::write_all(folder, &[(name.into_owned(), text.into_bytes())])
 }
 
 /// The topology file of a dump, checked by building it.

@@ -5,13 +5,16 @@
 //! errors show as jumps in measured curves; so it decides the choice here too, on one machine.
 //! Between machines tuner plugins of the network's maker decide, and the faster one is taken.
 
+use std::borrow::Cow;
+
 use super::algorithm::{Algorithm, LaunchMode};
 use super::bandwidth::alone;
 use super::communicator::Communicator;
 use super::operation::Operation;
 use super::pattern::Pattern;
 use crate::fabric::{Demands, Transport};
-use crate::spec::{GenerationSpec, ProtocolSpec, TimingSpec};
+use crate::spec::{Figure, GenerationSpec, ProtocolSpec, TimingSpec};
+use crate::units::Seconds;
 
 /// Size-dependent correction of trees, from 64 B up in powers of two: `treeCorrectionFactor` of
 /// NCCL 2.30 `src/graph/tuning.cc`.
@@ -85,29 +88,53 @@ impl Communicator<'_> {
     }
 
     /// The timing of an algorithm and protocol over a kind of path. Trees and PAT without timings
-    /// of their own have those of rings, whose sends they share.
+    /// of their own have those of rings, whose sends they share; a library without generations has
+    /// its protocols' figures.
     fn timing(
         &self,
         transport: Transport,
         algorithm: Algorithm,
         protocol: &str,
-    ) -> Option<&TimingSpec> {
-        let generation = self.generation()?;
+    ) -> Option<Cow<'_, TimingSpec>> {
+        let Some(generation) = self.generation() else {
+            return self.plain_timing(transport, protocol).map(Cow::Owned);
+        };
         let table = match transport {
             Transport::GpuLink => &generation.gpu_link,
             Transport::Peer | Transport::Staged => &generation.pcie,
             Transport::Network => &generation.network,
         };
-        let own = table.get(&format!("{algorithm}-{protocol}"));
-        match algorithm {
-            Algorithm::Tree | Algorithm::Pat => {
-                own.or_else(|| table.get(&format!("{}-{protocol}", Algorithm::Ring)))
-            }
-            Algorithm::PointToPoint => {
-                own.or_else(|| table.get(&format!("{}-{protocol}", Algorithm::Pairwise)))
-            }
-            _ => own,
-        }
+        let of = |algorithm: Algorithm| table.get(&format!("{algorithm}-{protocol}"));
+        let stand_in = match algorithm {
+            Algorithm::Tree | Algorithm::Pat => Some(Algorithm::Ring),
+            Algorithm::PointToPoint => Some(Algorithm::Pairwise),
+            _ => None,
+        };
+        let found = of(algorithm).or_else(|| stand_in.and_then(of));
+        found.map(Cow::Borrowed)
+    }
+
+    /// The timing that a protocol's own figures make.
+    fn plain_timing(&self, transport: Transport, protocol: &str) -> Option<TimingSpec> {
+        let spec = self.library.protocols.get(protocol)?;
+        let hop = match transport {
+            Transport::GpuLink => &spec.hop.gpu_link,
+            Transport::Peer | Transport::Staged => &spec.hop.pcie,
+            Transport::Network => &spec.hop.network,
+        };
+        Some(TimingSpec {
+            base: spec.base.value,
+            hop: hop.value,
+            growth: 0.0,
+            growth_size: None,
+            bubble: 0.0,
+            bubble_size: None,
+            share: spec.bandwidth_share.value,
+            local_copy: None,
+            source: spec.base.source.clone(),
+            note: None,
+            estimate: false,
+        })
     }
 
     /// The slowest kind of path inside a machine, as far as the rings tell.
@@ -133,14 +160,14 @@ impl Communicator<'_> {
         let mut steps_s = 0.0;
         if pattern.transport == Transport::Network {
             let hop = timing.hop.0 + pattern.network_latency_s;
-            steps_s += pattern.network_steps as f64 * hop * grown(timing, bytes);
+            steps_s += pattern.network_steps as f64 * hop * grown(&timing, bytes);
             let inside = self
                 .timing(self.local_transport(), pattern.algorithm, protocol)
                 .or_else(|| self.timing(self.local_transport(), Algorithm::Ring, protocol));
-            let inside = inside.unwrap_or(timing);
-            steps_s += pattern.local_steps as f64 * inside.hop.0 * grown(inside, bytes);
+            let inside = inside.unwrap_or_else(|| timing.clone());
+            steps_s += pattern.local_steps as f64 * inside.hop.0 * grown(&inside, bytes);
         } else {
-            steps_s += pattern.local_steps as f64 * timing.hop.0 * grown(timing, bytes);
+            steps_s += pattern.local_steps as f64 * timing.hop.0 * grown(&timing, bytes);
         }
         let base_s = timing.base.0 + self.launch_s();
         let hidden = timing
@@ -159,11 +186,12 @@ impl Communicator<'_> {
 
     /// What launching all ranks from one process adds \[s\].
     fn launch_s(&self) -> f64 {
+        let seconds = |figure: &Option<Figure<Seconds>>| figure.as_ref().map_or(0.0, |f| f.value.0);
         match self.launch {
             LaunchMode::OneProcess => {
-                self.library.one_process_per_rank.value.0 * self.size() as f64
+                seconds(&self.library.one_process_per_rank) * self.size() as f64
             }
-            LaunchMode::HostTimed => self.library.host_call.value.0,
+            LaunchMode::HostTimed => seconds(&self.library.host_call),
             LaunchMode::Processes | LaunchMode::Graph => 0.0,
         }
     }

@@ -23,7 +23,7 @@ fn parent(machine: usize, count: usize) -> Option<usize> {
 /// Parent in the second tree, in which leaves of the first are inner: mirrored for an even count,
 /// shifted by one for an odd one.
 fn second_parent(machine: usize, count: usize) -> Option<usize> {
-    if count % 2 == 0 {
+    if count.is_multiple_of(2) {
         parent(count - 1 - machine, count).map(|up| count - 1 - up)
     } else {
         parent((machine + count - 1) % count, count).map(|up| (up + 1) % count)

@@ -43,6 +43,20 @@ pub fn write_all(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), Diagn
     Ok(())
 }
 
+/// Writes one file, in the way of [`write_all`].
+///
+/// # Errors
+/// Its folder cannot be made or written to.
+pub fn write_one(path: &Path, bytes: Vec<u8>) -> Result<(), Diagnostic> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    prepare(folder)?;
+    write_all(folder, &[(name.into_owned(), bytes)])
+}
+
 /// Temporary files are private; a report is for everyone.
 #[cfg(unix)]
 fn make_readable(file: &tempfile::NamedTempFile) -> std::io::Result<()> {

@@ -3,6 +3,7 @@
 //! In: outcomes of the analysis. Out: text and bytes. Decides nothing and computes nothing that
 //! is not a matter of presentation; only [`files`] touches the disk, and nothing here prints.
 
+pub mod animation;
 pub mod charts;
 pub mod csv;
 pub mod draw;
@@ -14,6 +15,7 @@ pub mod sentence;
 mod step_charts;
 pub mod sweep;
 pub mod tables;
+pub mod ways;
 
 use crate::analysis::Outcome;
 use crate::fabric::Fabric;

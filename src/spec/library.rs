@@ -22,14 +22,19 @@ pub struct LibrarySpec {
     pub sources: BTreeMap<String, String>,
     /// Wire protocols by name, as the library's own cost model has them: they decide the choice.
     pub protocols: BTreeMap<String, ProtocolSpec>,
-    /// Measured timings by generation of devices: they give the time.
+    /// Measured timings by generation of devices: they give the time. Without any, the protocols'
+    /// own figures do.
+    #[serde(default)]
     pub generations: BTreeMap<String, GenerationSpec>,
     /// Generation of devices whose architecture none names.
+    #[serde(default)]
     pub default_generation: String,
     /// Host time a rank adds when one process drives all of them (`-g N`).
-    pub one_process_per_rank: Figure<Seconds>,
+    #[serde(default)]
+    pub one_process_per_rank: Option<Figure<Seconds>>,
     /// What a host's call and its wait add to the time on the devices.
-    pub host_call: Figure<Seconds>,
+    #[serde(default)]
+    pub host_call: Option<Figure<Seconds>>,
     /// Kernels of inference engines that replace the library inside CUDA graphs.
     #[serde(default)]
     pub direct: Option<DirectSpec>,
