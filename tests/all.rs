@@ -17,6 +17,8 @@ mod layers;
 mod machines;
 #[path = "all/oracle.rs"]
 mod oracle;
+#[path = "all/paths.rs"]
+mod paths;
 #[path = "all/tidy.rs"]
 mod tidy;
 
