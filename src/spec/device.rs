@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-use super::figure::{Figure, Share};
+use super::figure::{Figure, Share, above_zero, above_zero_if_any};
 use crate::units::{Bytes, BytesPerSecond, FlopsPerSecond, Hertz, Seconds, Watts};
 
 /// A GPU or another accelerator.
@@ -37,7 +37,7 @@ pub struct GpuSpec {
     #[serde(default)]
     pub power: Option<Figure<Watts>>,
     /// Street or list price \[USD\], a hint.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub price_usd: Option<Figure<f64>>,
 }
 
@@ -46,8 +46,10 @@ pub struct GpuSpec {
 #[serde(deny_unknown_fields)]
 pub struct Compute {
     /// Units that take one tile at a time (SMs, CUs).
+    #[serde(deserialize_with = "above_zero")]
     pub units: Figure<u32>,
     /// Clock at which the peaks hold.
+    #[serde(deserialize_with = "above_zero")]
     pub clock: Figure<Hertz>,
     /// Dense peak rates.
     pub peak: Peaks,
@@ -60,28 +62,28 @@ pub struct Compute {
 #[serde(deny_unknown_fields)]
 pub struct Peaks {
     /// Vector FP64.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub fp64: Option<Figure<FlopsPerSecond>>,
     /// Vector FP32.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub fp32: Option<Figure<FlopsPerSecond>>,
     /// Matrix TF32.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub tf32: Option<Figure<FlopsPerSecond>>,
     /// Matrix FP16.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub fp16: Option<Figure<FlopsPerSecond>>,
     /// Matrix BF16.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub bf16: Option<Figure<FlopsPerSecond>>,
     /// Matrix FP8.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub fp8: Option<Figure<FlopsPerSecond>>,
     /// Matrix INT8.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub int8: Option<Figure<FlopsPerSecond>>,
     /// Matrix FP4.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub fp4: Option<Figure<FlopsPerSecond>>,
 }
 
@@ -90,13 +92,15 @@ pub struct Peaks {
 #[serde(deny_unknown_fields)]
 pub struct Memory {
     /// Capacity.
+    #[serde(deserialize_with = "above_zero")]
     pub size: Figure<Bytes>,
     /// Datasheet bandwidth, reads and writes together.
+    #[serde(deserialize_with = "above_zero")]
     pub bandwidth: Figure<BytesPerSecond>,
     /// Share of it that a large stream reaches.
     pub achievable: Figure<Share>,
     /// Last-level cache.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub l2: Option<Figure<Bytes>>,
 }
 
@@ -120,20 +124,24 @@ pub struct CpuSpec {
     #[serde(default)]
     pub sources: BTreeMap<String, String>,
     /// Cores.
+    #[serde(deserialize_with = "above_zero")]
     pub cores: Figure<u32>,
     /// Base clock.
+    #[serde(deserialize_with = "above_zero")]
     pub clock: Figure<Hertz>,
     /// FP32 vector peak.
+    #[serde(deserialize_with = "above_zero")]
     pub fp32: Figure<FlopsPerSecond>,
     /// The socket's memory.
     pub memory: Memory,
     /// Time of one thread to issue a kernel, relative to the framework's reference host.
+    #[serde(deserialize_with = "above_zero")]
     pub host_slowdown: Figure<f64>,
     /// Power.
     #[serde(default)]
     pub power: Option<Figure<Watts>>,
     /// Price \[USD\], a hint.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub price_usd: Option<Figure<f64>>,
 }
 
@@ -192,19 +200,20 @@ pub struct LinkSpec {
     #[serde(default)]
     pub sources: BTreeMap<String, String>,
     /// Signalling rate of one direction.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub raw: Option<Figure<BytesPerSecond>>,
     /// What one large copy reaches in one direction.
+    #[serde(deserialize_with = "above_zero")]
     pub bandwidth: Figure<BytesPerSecond>,
     /// What both directions reach together when both run; absent where they do not disturb
     /// each other.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub both_directions: Option<Figure<BytesPerSecond>>,
     /// The same, but only for traffic from and to host memory.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub both_directions_host: Option<Figure<BytesPerSecond>>,
     /// What the kernels of a collective library reach in one direction, where it differs.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub collective: Option<Figure<BytesPerSecond>>,
     /// Time of the first byte.
     pub latency: Figure<Seconds>,

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-use super::figure::{Figure, Share};
+use super::figure::{Figure, Share, above_zero, above_zero_if_any};
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 
 /// A collective communication library.
@@ -23,8 +23,10 @@ pub struct LibrarySpec {
     /// Wire protocols by name.
     pub protocols: BTreeMap<String, ProtocolSpec>,
     /// Compute units that the channels of one collective occupy.
+    #[serde(deserialize_with = "above_zero")]
     pub channel_units: Figure<u32>,
     /// Largest piece a ring step is cut into.
+    #[serde(deserialize_with = "above_zero")]
     pub slice: Figure<Bytes>,
 }
 
@@ -39,7 +41,7 @@ pub struct ProtocolSpec {
     /// Share of the link rate that is payload.
     pub bandwidth_share: Figure<Share>,
     /// Most a whole collective reaches.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub max_bandwidth: Option<Figure<BytesPerSecond>>,
     /// Whether it needs GPU links on every hop.
     #[serde(default)]
@@ -86,6 +88,7 @@ pub struct FrameworkSpec {
     #[serde(default)]
     pub fused_elementwise: bool,
     /// Default size of a gradient bucket.
+    #[serde(deserialize_with = "above_zero")]
     pub bucket: Figure<Bytes>,
     /// VRAM that the runtime itself takes on each device.
     pub context_memory: Figure<Bytes>,

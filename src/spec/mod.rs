@@ -24,7 +24,7 @@ pub use library::{FrameworkSpec, LibrarySpec, PathCost, ProtocolSpec};
 pub use model::{Activation, ModelSpec, Norm, Position};
 pub use name_or::NameOr;
 pub use ordered::Ordered;
-pub use read::{Kind, MAX_FILE_BYTES, Source, Spanned, parse, read_kind, too_large};
+pub use read::{Kind, MAX_FILE_BYTES, Source, Spanned, parse, read_kind, too_large, wrong_type};
 pub use topology::{DeviceUse, LinkUse, PartSpec, TopologySpec, Wiring};
 pub use workload::{
     CsvFlows, FlowSpec, FlowsSpec, InferenceSpec, Parallel, Precision, Recompute, TrainingSpec,
