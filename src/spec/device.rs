@@ -181,6 +181,9 @@ pub struct SwitchSpec {
     /// Whether it is a root complex of a CPU rather than a switch of the board.
     #[serde(default)]
     pub host_bridge: bool,
+    /// Whether it can add up what passes and send the sum to several ports (NVLS, SHARP).
+    #[serde(default)]
+    pub reduces: Option<Figure<bool>>,
 }
 
 /// A link between two devices; every rate is one direction unless it says otherwise.

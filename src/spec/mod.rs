@@ -25,7 +25,10 @@ pub use model::{Activation, ModelSpec, Norm, Position};
 pub use name_or::NameOr;
 pub use ordered::Ordered;
 pub use read::{Kind, MAX_FILE_BYTES, Source, Spanned, parse, read_kind, too_large, wrong_type};
-pub use topology::{DeviceUse, LinkUse, PartSpec, TopologySpec, Wiring};
+pub use topology::{
+    DeviceUse, FabricKind, FabricSpec, LinkUse, NetworkSpec, NodesSpec, PartSpec, TopologySpec,
+    Wiring,
+};
 pub use workload::{
     CsvFlows, FlowSpec, FlowsSpec, InferenceSpec, Parallel, Precision, Recompute, TrainingSpec,
 };

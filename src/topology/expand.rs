@@ -37,6 +37,7 @@ pub fn expand(catalog: &Catalog, source: &Arc<Source>) -> Result<Topology, Diagn
         open: Vec::new(),
         known: FxHashMap::default(),
         parts: 0,
+        node: 0,
     };
     let file = Arc::new(File {
         source: Arc::clone(source),
@@ -50,15 +51,16 @@ pub fn expand(catalog: &Catalog, source: &Arc<Source>) -> Result<Topology, Diagn
         source: spec.source,
         assumes: spec.assumes,
         price_usd: spec.price_usd.map(|price| price.value),
+        hosts: spec.hosts.map_or(1, |hosts| hosts.value.max(1)),
         graph: expansion.graph,
     })
 }
 
 /// The graph as it grows.
-struct Expansion<'a> {
-    catalog: &'a Catalog,
-    graph: UnGraph<Device, Wire, u32>,
-    names: FxHashMap<String, DeviceId>,
+pub(super) struct Expansion<'a> {
+    pub(super) catalog: &'a Catalog,
+    pub(super) graph: UnGraph<Device, Wire, u32>,
+    pub(super) names: FxHashMap<String, DeviceId>,
     /// Replacements of the files now open, outermost first.
     replace: Vec<Vec<Replacement>>,
     /// The files now open, to find a cycle.
@@ -67,6 +69,8 @@ struct Expansion<'a> {
     known: FxHashMap<String, Arc<File>>,
     /// Files used so far, each as often as it is used.
     parts: usize,
+    /// Number of the copy of a machine that is being added.
+    pub(super) node: u32,
 }
 
 /// A topology file.
@@ -121,6 +125,7 @@ impl Expansion<'_> {
                 self.nested(source, &part.base, &format!("{prefix}{name}."))?;
             }
         }
+        self.nodes(source, &spec, prefix)?;
         for (pattern, device) in &spec.devices.0 {
             for name in expand_pattern(source, pattern)?.names {
                 let kind = self.device(source, device)?;
@@ -143,7 +148,7 @@ impl Expansion<'_> {
     }
 
     /// Adds a file that another one uses.
-    fn nested(
+    pub(super) fn nested(
         &mut self,
         source: &Arc<Source>,
         name: &Spanned<String>,
@@ -188,7 +193,7 @@ impl Expansion<'_> {
     }
 
     /// The name that stands for `name` after all replacements of the files now open.
-    fn replaced<'n>(&'n self, name: &'n str) -> &'n str {
+    pub(super) fn replaced<'n>(&'n self, name: &'n str) -> &'n str {
         let newest_first = self.replace.iter().rev();
         newest_first.fold(name, |name, lines| {
             match lines.iter().find(|line| line.old == name) {
@@ -236,6 +241,7 @@ impl Expansion<'_> {
         let id = self.graph.add_node(Device {
             name: name.clone(),
             kind,
+            node: self.node,
         });
         match self.names.insert(name.clone(), id) {
             None => Ok(()),
@@ -332,6 +338,8 @@ fn inherit(spec: &mut TopologySpec, base: TopologySpec) {
         spec.source = base.source;
     }
     spec.assumes.extend(base.assumes);
+    spec.network = spec.network.take().or(base.network);
+    spec.hosts = spec.hosts.take().or(base.hosts);
 }
 
 /// Expands a device pattern, with its place in errors.
@@ -354,11 +362,12 @@ fn switch(spec: &SwitchSpec) -> DeviceKind {
         model: spec.name.clone(),
         latency: spec.latency.as_ref().map_or(Seconds(0.0), |l| l.value),
         host_bridge: spec.host_bridge,
+        reduces: spec.reduces.as_ref().is_some_and(|reduces| reduces.value),
     }
 }
 
 /// `count` parallel links of a catalogue entry.
-fn wire_of(spec: &LinkSpec, count: u32) -> Result<Wire, Diagnostic> {
+pub(super) fn wire_of(spec: &LinkSpec, count: u32) -> Result<Wire, Diagnostic> {
     let times = |rate: BytesPerSecond| BytesPerSecond(rate.0 * f64::from(count));
     if spec.bandwidth.value.0 <= 0.0 {
         return Err(Diagnostic::new(format!(

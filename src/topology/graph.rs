@@ -30,6 +30,8 @@ pub enum DeviceKind {
         latency: Seconds,
         /// Whether it is a root complex of a CPU.
         host_bridge: bool,
+        /// Whether it adds up what passes.
+        reduces: bool,
     },
     /// A network interface.
     Nic,
@@ -44,6 +46,8 @@ pub struct Device {
     pub name: String,
     /// What it is.
     pub kind: DeviceKind,
+    /// Which copy of a machine it belongs to; 0 outside of copies.
+    pub node: u32,
 }
 
 impl Device {
@@ -98,6 +102,8 @@ pub struct Topology {
     pub assumes: Vec<String>,
     /// Price \[USD\], if known.
     pub price_usd: Option<f64>,
+    /// Operating systems that share the GPUs evenly.
+    pub hosts: u32,
     /// Devices and wires.
     pub graph: UnGraph<Device, Wire, u32>,
 }
