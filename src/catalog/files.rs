@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::entry::{AnyDevice, Entry};
 use super::load::read_file;
-use crate::spec::{Diagnostic, Kind, Source, parse, read_kind};
+use crate::spec::{Diagnostic, FamilySpec, Kind, Source, parse, read_kind};
 
 static DATA: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/catalog/data");
 static TOPOLOGIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/topologies");
@@ -135,7 +135,28 @@ impl Catalog {
     /// # Errors
     /// There is none of that name, or its file does not parse.
     pub fn get<T: Entry>(&self, name: &str) -> Result<Arc<T>, Diagnostic> {
-        parse(&self.source::<T>(name)?).map(Arc::new)
+        let entry: T = parse(&self.source::<T>(name)?)?;
+        entry.complete(self).map(Arc::new)
+    }
+
+    /// The family that speaks for an architecture.
+    ///
+    /// # Errors
+    /// None does; `device` is the one that needs it.
+    pub fn family(&self, device: &str, architecture: &str) -> Result<Arc<FamilySpec>, Diagnostic> {
+        let mut covered = Vec::new();
+        for name in self.names(Kind::Family) {
+            let family = self.get::<FamilySpec>(name)?;
+            if family.covers.iter().any(|covers| covers == architecture) {
+                return Ok(family);
+            }
+            covered.extend(family.covers.iter().cloned());
+        }
+        Err(Diagnostic::new(format!(
+            "no family of the catalogue covers the architecture `{architecture}` of `{device}`"
+        ))
+        .suggest(architecture, covered.iter().map(String::as_str))
+        .help("or give the device its own `achievable`, `attention`, memory share and `launch`"))
     }
 
     /// A GPU, CPU or switch of any kind.
@@ -166,6 +187,7 @@ pub(super) fn noun(kind: Kind) -> &'static str {
         Kind::Gpu => "GPU",
         Kind::Cpu => "CPU",
         Kind::Switch => "switch",
+        Kind::Family => "device family",
         Kind::Link => "link",
         Kind::Model => "model",
         Kind::Framework => "framework",

@@ -4,7 +4,23 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 use super::figure::{Figure, Share, above_zero, above_zero_if_any};
+use super::workload::Precision;
 use crate::units::{Bytes, BytesPerSecond, FlopsPerSecond, Hertz, Seconds, Watts};
+
+/// What kind of accelerator a device is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceClass {
+    /// A graphics processor.
+    #[default]
+    Gpu,
+    /// A tensor processor of Google's.
+    Tpu,
+    /// Another accelerator made for neural networks.
+    Asic,
+    /// A graphics processor that shares its chip and memory with CPU cores.
+    Soc,
+}
 
 /// A GPU or another accelerator.
 #[derive(Debug, Clone, Deserialize)]
@@ -16,6 +32,12 @@ pub struct GpuSpec {
     pub name: String,
     /// Name a person would say.
     pub title: String,
+    /// What logs and papers call it.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// What kind of accelerator it is; a GPU where absent.
+    #[serde(default)]
+    pub class: DeviceClass,
     /// Maker.
     pub vendor: String,
     /// Year of launch.
@@ -29,7 +51,8 @@ pub struct GpuSpec {
     pub compute: Compute,
     /// Its memory.
     pub memory: Memory,
-    /// Shortest time from one kernel to the next on the device \[s\].
+    /// Shortest time from one kernel to the next on the device \[s\]; the family's where absent.
+    #[serde(default = "missing_time")]
     pub launch: Figure<Seconds>,
     /// Whether the driver allows peer-to-peer copies over PCIe.
     pub p2p_over_pcie: Figure<bool>,
@@ -53,8 +76,16 @@ pub struct Compute {
     pub clock: Figure<Hertz>,
     /// Dense peak rates.
     pub peak: Peaks,
-    /// Share of the dense matrix peak that a large GEMM reaches.
+    /// Share of the dense matrix peak that a large GEMM reaches; the family's where absent.
+    #[serde(default = "missing_share")]
     pub achievable: Figure<Share>,
+    /// The same for single formats where it differs: narrow ones draw more power, and vector
+    /// units reach more of their peak than matrix units.
+    #[serde(default)]
+    pub achievable_by_format: BTreeMap<Precision, Figure<Share>>,
+    /// Rate of fused attention relative to a large GEMM; the family's where absent.
+    #[serde(default = "missing_share")]
+    pub attention: Figure<Share>,
 }
 
 /// Dense peak rates with FP32 (or INT32) accumulation; a multiply-add counts as two.
@@ -97,7 +128,8 @@ pub struct Memory {
     /// Datasheet bandwidth, reads and writes together.
     #[serde(deserialize_with = "above_zero")]
     pub bandwidth: Figure<BytesPerSecond>,
-    /// Share of it that a large stream reaches.
+    /// Share of it that a large stream reaches; the family's where absent.
+    #[serde(default = "missing_share")]
     pub achievable: Figure<Share>,
     /// Last-level cache.
     #[serde(default, deserialize_with = "above_zero_if_any")]
@@ -114,11 +146,14 @@ pub struct CpuSpec {
     pub name: String,
     /// Name a person would say.
     pub title: String,
+    /// What logs and papers call it.
+    #[serde(default)]
+    pub aliases: Vec<String>,
     /// Maker.
     pub vendor: String,
     /// Year of launch.
     pub year: u16,
-    /// Architecture family.
+    /// Architecture family; unknown constants come from it.
     pub architecture: String,
     /// Sources by short key.
     #[serde(default)]
@@ -132,6 +167,18 @@ pub struct CpuSpec {
     /// FP32 vector peak.
     #[serde(deserialize_with = "above_zero")]
     pub fp32: Figure<FlopsPerSecond>,
+    /// FP64 vector peak.
+    #[serde(default)]
+    pub fp64: Option<Figure<FlopsPerSecond>>,
+    /// BF16 matrix peak (AMX and its like).
+    #[serde(default)]
+    pub bf16: Option<Figure<FlopsPerSecond>>,
+    /// INT8 matrix peak.
+    #[serde(default)]
+    pub int8: Option<Figure<FlopsPerSecond>>,
+    /// Share of the peak that a large GEMM reaches; the family's where absent.
+    #[serde(default = "missing_share")]
+    pub achievable: Figure<Share>,
     /// The socket's memory.
     pub memory: Memory,
     /// Time of one thread to issue a kernel, relative to the framework's reference host.
@@ -143,6 +190,84 @@ pub struct CpuSpec {
     /// Price \[USD\], a hint.
     #[serde(default, deserialize_with = "above_zero_if_any")]
     pub price_usd: Option<Figure<f64>>,
+}
+
+/// What kernels reach on the devices of an architecture, where a device's own file does not say.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FamilySpec {
+    /// `family`.
+    pub kind: String,
+    /// Name in the catalogue.
+    pub name: String,
+    /// Name a person would say.
+    pub title: String,
+    /// Architectures it speaks for.
+    pub covers: Vec<String>,
+    /// Sources by short key.
+    #[serde(default)]
+    pub sources: BTreeMap<String, String>,
+    /// Share of the dense matrix peak that a large GEMM reaches.
+    pub achievable: Figure<Share>,
+    /// The same for single formats where it differs.
+    #[serde(default)]
+    pub achievable_by_format: BTreeMap<Precision, Figure<Share>>,
+    /// Rate of fused attention relative to a large GEMM.
+    pub attention: Figure<Share>,
+    /// Share of the memory's bandwidth that a large stream reaches.
+    pub memory: Figure<Share>,
+    /// Shortest time from one kernel to the next.
+    pub launch: Figure<Seconds>,
+}
+
+impl FamilySpec {
+    /// Fills in what a GPU's file leaves to its family.
+    pub fn complete_gpu(&self, gpu: &mut GpuSpec) {
+        let compute = &mut gpu.compute;
+        for (format, share) in &self.achievable_by_format {
+            // A device's own general figure outranks the family's figure for a format.
+            if compute.achievable.is_missing() {
+                compute
+                    .achievable_by_format
+                    .entry(*format)
+                    .or_insert_with(|| self.figure(share));
+            }
+        }
+        self.fill(&mut compute.achievable, &self.achievable);
+        self.fill(&mut compute.attention, &self.attention);
+        self.fill(&mut gpu.memory.achievable, &self.memory);
+        self.fill(&mut gpu.launch, &self.launch);
+    }
+
+    /// Fills in what a CPU's file leaves to its family.
+    pub fn complete_cpu(&self, cpu: &mut CpuSpec) {
+        self.fill(&mut cpu.achievable, &self.achievable);
+        self.fill(&mut cpu.memory.achievable, &self.memory);
+    }
+
+    fn fill<T: Clone>(&self, own: &mut Figure<T>, family: &Figure<T>) {
+        if own.is_missing() {
+            *own = self.figure(family);
+        }
+    }
+
+    /// A figure of this family as one of a device's.
+    fn figure<T: Clone>(&self, figure: &Figure<T>) -> Figure<T> {
+        Figure {
+            value: figure.value.clone(),
+            source: format!("family {}", self.name),
+            note: figure.note.clone(),
+            estimate: true,
+        }
+    }
+}
+
+fn missing_share() -> Figure<Share> {
+    Figure::missing(Share(1.0))
+}
+
+fn missing_time() -> Figure<Seconds> {
+    Figure::missing(Seconds(0.0))
 }
 
 /// What a link or switch belongs to.

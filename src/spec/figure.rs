@@ -20,6 +20,23 @@ pub struct Figure<T> {
     pub estimate: bool,
 }
 
+impl<T> Figure<T> {
+    /// What stands for a figure that a file leaves to the device's family.
+    pub(super) fn missing(value: T) -> Self {
+        Self {
+            value,
+            source: String::new(),
+            note: None,
+            estimate: true,
+        }
+    }
+
+    /// Whether the file left the figure to the device's family.
+    pub fn is_missing(&self) -> bool {
+        self.source.is_empty()
+    }
+}
+
 /// A share of one, from just above 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Share(pub f64);

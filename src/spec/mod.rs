@@ -16,7 +16,10 @@ mod read;
 mod topology;
 mod workload;
 
-pub use device::{Compute, CpuSpec, GpuSpec, LinkClass, LinkSpec, Memory, Peaks, SwitchSpec};
+pub use device::{
+    Compute, CpuSpec, DeviceClass, FamilySpec, GpuSpec, LinkClass, LinkSpec, Memory, Peaks,
+    SwitchSpec,
+};
 pub use diagnostic::{Diagnostic, Place, nearest};
 pub use figure::{Figure, Share};
 pub use hostlist::{Hostlist, HostlistError};

@@ -73,6 +73,8 @@ pub enum Kind {
     Cpu,
     /// A switch of any fabric.
     Switch,
+    /// What the devices of an architecture have in common.
+    Family,
     /// A link.
     Link,
     /// A neural network.

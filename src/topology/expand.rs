@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::graph::{Device, DeviceId, DeviceKind, Topology, Wire};
-use crate::catalog::{AnyDevice, Catalog, is_path, load};
+use crate::catalog::{AnyDevice, Catalog, Entry, is_path, load};
 use crate::spec::{
     DeviceUse, Diagnostic, Hostlist, Kind, LinkSpec, LinkUse, NameOr, Source, Spanned, SwitchSpec,
     TopologySpec, Wiring, parse,
@@ -218,8 +218,22 @@ impl Expansion<'_> {
                 Ok(kind_of(found.map_err(|d| d.at(source.place(device)))?))
             }
             NameOr::Inline(inline) => Ok(match inline.as_ref() {
-                DeviceUse::Gpu(spec) => DeviceKind::Gpu(Arc::new((**spec).clone())),
-                DeviceUse::Cpu(spec) => DeviceKind::Cpu(Arc::new((**spec).clone())),
+                DeviceUse::Gpu(spec) => {
+                    let complete = (**spec).clone().complete(self.catalog);
+                    DeviceKind::Gpu(
+                        complete
+                            .map(Arc::new)
+                            .map_err(|d| d.at(source.place(device)))?,
+                    )
+                }
+                DeviceUse::Cpu(spec) => {
+                    let complete = (**spec).clone().complete(self.catalog);
+                    DeviceKind::Cpu(
+                        complete
+                            .map(Arc::new)
+                            .map_err(|d| d.at(source.place(device)))?,
+                    )
+                }
                 DeviceUse::Switch(spec) => switch(spec),
                 DeviceUse::Nic { .. } => DeviceKind::Nic,
                 DeviceUse::Host { .. } => DeviceKind::Host,
