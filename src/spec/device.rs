@@ -181,6 +181,10 @@ pub struct CpuSpec {
     pub achievable: Figure<Share>,
     /// The socket's memory.
     pub memory: Memory,
+    /// Rate at which copies between cards pass through its memory, writes and reads together,
+    /// where that is less than the memory's own.
+    #[serde(default)]
+    pub staging: Option<Figure<BytesPerSecond>>,
     /// Time of one thread to issue a kernel, relative to the framework's reference host.
     #[serde(deserialize_with = "above_zero")]
     pub host_slowdown: Figure<f64>,
@@ -343,6 +347,9 @@ pub struct LinkSpec {
     /// What the kernels of a collective library reach in one direction, where it differs.
     #[serde(default, deserialize_with = "above_zero_if_any")]
     pub collective: Option<Figure<BytesPerSecond>>,
+    /// What those kernels reach in both directions together from and to host memory.
+    #[serde(default)]
+    pub collective_both_host: Option<Figure<BytesPerSecond>>,
     /// Time of the first byte.
     pub latency: Figure<Seconds>,
 }

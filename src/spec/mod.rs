@@ -23,7 +23,10 @@ pub use device::{
 pub use diagnostic::{Diagnostic, Place, nearest};
 pub use figure::{Figure, Share};
 pub use hostlist::{Hostlist, HostlistError};
-pub use library::{FrameworkSpec, LibrarySpec, PathCost, ProtocolSpec};
+pub use library::{
+    DirectSpec, FrameworkSpec, GenerationSpec, InSwitchSpec, LibrarySpec, PathCost, ProtocolSpec,
+    TimingSpec,
+};
 pub use model::{Activation, ModelSpec, Norm, Position};
 pub use name_or::NameOr;
 pub use ordered::Ordered;

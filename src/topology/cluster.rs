@@ -190,6 +190,7 @@ fn times(wire: &Wire, count: u32) -> Wire {
         bandwidth: all(wire.bandwidth),
         both_directions: wire.both_directions.map(all),
         both_directions_host: wire.both_directions_host.map(all),
+        collective_both_host: wire.collective_both_host.map(all),
         collective: all(wire.collective),
         ..wire.clone()
     }

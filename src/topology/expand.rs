@@ -400,6 +400,7 @@ pub(super) fn wire_of(spec: &LinkSpec, count: u32) -> Result<Wire, Diagnostic> {
         bandwidth: times(spec.bandwidth.value),
         both_directions: optional(&spec.both_directions),
         both_directions_host: optional(&spec.both_directions_host),
+        collective_both_host: optional(&spec.collective_both_host),
         collective: times(collective.value),
         latency: spec.latency.value,
     })
@@ -435,6 +436,7 @@ fn plain_wire(
         bandwidth: rate,
         both_directions: link.both_directions.as_ref().map(positive).transpose()?,
         both_directions_host: None,
+        collective_both_host: None,
         collective: rate,
         latency: link.latency.unwrap_or(Seconds(0.0)),
     })

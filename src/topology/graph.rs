@@ -83,6 +83,8 @@ pub struct Wire {
     pub both_directions: Option<BytesPerSecond>,
     /// The same for traffic from and to host memory only.
     pub both_directions_host: Option<BytesPerSecond>,
+    /// The same of a collective library's kernels.
+    pub collective_both_host: Option<BytesPerSecond>,
     /// Rate of one direction that a collective library's kernels reach.
     pub collective: BytesPerSecond,
     /// Time of the first byte.
