@@ -19,7 +19,7 @@ mod workload;
 pub use device::{Compute, CpuSpec, GpuSpec, LinkClass, LinkSpec, Memory, Peaks, SwitchSpec};
 pub use diagnostic::{Diagnostic, Place, nearest};
 pub use figure::{Figure, Share};
-pub use hostlist::{Hostlist, HostlistError};
+pub use hostlist::{Hostlist, HostlistError, is_name, no_name};
 pub use library::{FrameworkSpec, LibrarySpec, PathCost, ProtocolSpec};
 pub use model::{Activation, ModelSpec, Norm, Position};
 pub use name_or::NameOr;

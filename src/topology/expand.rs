@@ -10,7 +10,7 @@ use super::graph::{Device, DeviceId, DeviceKind, Topology, Wire};
 use crate::catalog::{AnyDevice, Catalog, is_path, load};
 use crate::spec::{
     DeviceUse, Diagnostic, Hostlist, Kind, LinkSpec, LinkUse, NameOr, Source, Spanned, SwitchSpec,
-    TopologySpec, Wiring, parse,
+    TopologySpec, Wiring, is_name, no_name, parse,
 };
 use crate::units::{BytesPerSecond, Seconds};
 
@@ -44,12 +44,17 @@ pub fn expand(catalog: &Catalog, source: &Arc<Source>) -> Result<Topology, Diagn
         identity: identity(&source.path),
     });
     let spec = expansion.file(&file, "")?;
+    let place = source.place(&spec.name);
+    if !is_name(&spec.name) {
+        return Err(no_name(&spec.name).at(place));
+    }
     Ok(Topology {
         name: spec.name.value,
         title: spec.title,
         source: spec.source,
         assumes: spec.assumes,
         price_usd: spec.price_usd.map(|price| price.value),
+        place,
         graph: expansion.graph,
     })
 }

@@ -61,6 +61,14 @@ fn a_late_flow_halves_the_rate_of_the_first() {
 }
 
 #[test]
+fn a_flow_too_short_for_its_clock_is_no_contradiction() {
+    let flows = "kind: flows\nname: f\nflows:\n  \
+                 - {from: h0, to: h1, bytes: 1 B, start: 1e10 s}\n  \
+                 - {from: h2, to: h1, bytes: 1 B, start: 1e9 s}\n";
+    check(flows, "", &[1e10, 1e9]);
+}
+
+#[test]
 fn a_short_flow_leaves_its_share_to_the_other() {
     // Both at 5 GB/s for 0.1 s, then 1.5 GB alone at 10 GB/s.
     let flows = "kind: flows\nname: f\nflows:\n  \
