@@ -66,6 +66,10 @@ fn a_flow_too_short_for_its_clock_is_no_contradiction() {
                  - {from: h0, to: h1, bytes: 1 B, start: 1e10 s}\n  \
                  - {from: h2, to: h1, bytes: 1 B, start: 1e9 s}\n";
     check(flows, "", &[1e10, 1e9]);
+    let close = "kind: flows\nname: f\nflows:\n  \
+                 - {from: h0, to: h1, bytes: 0.01 B, start: 1e10 s}\n  \
+                 - {from: h1, to: h0, bytes: 0.01 B, start: 9999999999 s}\n";
+    check(close, "", &[1e10, 9_999_999_999.0]);
 }
 
 #[test]
