@@ -130,24 +130,14 @@ impl Job {
                 None => source.place(&spec.model),
             }));
         }
-        if let Some(written) = spec.bucket.as_ref().filter(|b| b.value.0 <= 0.0) {
-            return Err(
-                Diagnostic::new("a bucket of nothing would never be reduced")
-                    .at(source.place(written))
-                    .help("expected `bucket:` above 0, such as 25 MiB"),
-            );
-        }
-        let bucket = spec
-            .bucket
-            .as_ref()
-            .map_or(framework.bucket.value.0, |b| b.value.0);
+        let bucket = bucket(source, spec, framework)?;
         Ok(Self {
             network,
             pass,
             accumulate,
             zero: spec.zero.value,
             recompute: spec.recompute,
-            bucket: bucket.max(1024.0 * 1024.0),
+            bucket,
             gradient: spec.gradient_precision.unwrap_or(spec.precision.value),
             data: placement.data.into(),
             context: framework.context_memory.value.0,
@@ -167,6 +157,26 @@ impl Job {
             full
         }
     }
+}
+
+/// Bytes of a gradient bucket.
+fn bucket(
+    source: &Arc<Source>,
+    spec: &TrainingSpec,
+    framework: &FrameworkSpec,
+) -> Result<f64, Diagnostic> {
+    let bytes = match &spec.bucket {
+        Some(written) if written.value.0 <= 0.0 => {
+            return Err(
+                Diagnostic::new("a bucket of nothing would never be reduced")
+                    .at(source.place(written))
+                    .help("expected `bucket:` above 0, such as 25 MiB"),
+            );
+        }
+        Some(written) => written.value.0,
+        None => framework.bucket.value.0,
+    };
+    Ok(bytes.max(1024.0 * 1024.0))
 }
 
 /// A step under construction.

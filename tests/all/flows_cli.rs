@@ -98,8 +98,10 @@ fn flows_from_a_file_beside_the_workload() {
     let named = "kind: flows\nname: f\ncsv: {file: data/f.csv}\n";
     let csv = "src,dst,bytes,start_s\nh0,h1,2000000000,0\nh2,h1,1e9,0.1\n";
     check(named, csv, &[0.3 + 2e-6, 0.3 + 2e-6]);
-    let numbered = "kind: flows\nname: f\ncsv:\n  file: data/f.csv\n  src: sender\n  dst: receiver\n  \
-                    bytes: size\n  start: t\n  via: over\n  prefix: h\n  via_prefix: r\n";
+    let numbered = "kind: flows\nname: f\ncsv:\n  file: data/f.csv\n  \
+                    src: sender\n  dst: receiver\n  \
+                    bytes: size\n  start: t\n  via: over\n  \
+                    prefix: h\n  via_prefix: r\n";
     let csv = "t,sender,receiver,size,over\n0,0,2,3e9,1\n1,0,2,3e9,0\n2,0,1,1e9,-1\n3,0,1,1e9,\n";
     check(
         numbered,
