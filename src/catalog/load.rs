@@ -37,10 +37,14 @@ pub fn load(
     if kinds.contains(&kind) {
         Ok(source)
     } else {
-        Err(Diagnostic::new(format!(
-            "`{argument}` is not a {what} but a {}",
-            noun(kind)
-        )))
+        Err(
+            Diagnostic::new(format!("`{argument}` is not a {what} but a {}", noun(kind))).help(
+                match what {
+                    "topology" => "expected a file of `kind: topology`",
+                    _ => "expected a file of `kind: training`, `inference` or `flows`",
+                },
+            ),
+        )
     }
 }
 

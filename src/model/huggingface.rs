@@ -153,6 +153,9 @@ fn read<T: DeserializeOwned>(source: &Arc<Source>) -> Result<T, Diagnostic> {
         let start = offset(&source.text, error.line(), error.column());
         let message = match message.strip_prefix("missing field ") {
             Some(name) => format!("the key {name} is missing"),
+            None if source.text.trim().is_empty() => "the file is empty".to_string(),
+            None if error.is_eof() => "the file ends too early".to_string(),
+            None if message == "expected value" => "expected a value".to_string(),
             None => message,
         };
         let found = message.strip_prefix("invalid type: ");

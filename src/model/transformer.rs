@@ -24,14 +24,17 @@ pub struct InvalidModel {
 
 /// Upper limits, far above any network and low enough that no product of them overflows.
 const LIMITS: [(&str, u32); 7] = [
-    ("layers", 10_000),
+    ("layers", 1000),
     ("hidden", 1_000_000),
     ("heads", 100_000),
     ("head_dim", 100_000),
     ("ffn", 10_000_000),
-    ("vocabulary", 100_000_000),
+    ("vocabulary", 10_000_000),
     ("max_sequence", 1_000_000_000),
 ];
+
+/// Most columns of all heads together.
+const MAX_WIDTH: u64 = 10_000_000;
 
 impl Transformer {
     /// Checks a shape.
@@ -198,6 +201,11 @@ fn fault(spec: &ModelSpec) -> Option<(&'static str, String)> {
     if kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
         let reason = format!("{kv_heads} key/value heads do not divide {heads} heads");
         return Some(("kv_heads", reason));
+    }
+    let width = u64::from(heads) * u64::from(head_dim);
+    if width > MAX_WIDTH {
+        let reason = format!("all heads together are {width} wide; expected at most {MAX_WIDTH}");
+        return Some(("head_dim", reason));
     }
     if spec.head_dim.is_none() && !spec.hidden.is_multiple_of(heads) {
         let hidden = spec.hidden;

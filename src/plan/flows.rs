@@ -81,11 +81,12 @@ impl<'a> FlowList<'a> {
     ) -> Result<(), Diagnostic> {
         if flow.from.names.len() != flow.to.names.len() {
             return Err(Diagnostic::new(format!(
-                "{} senders but {} receivers",
+                "`from` names {} and `to` names {}",
                 flow.from.names.len(),
                 flow.to.names.len()
             ))
-            .at(source.place(&flow.to)));
+            .at(source.place(&flow.to))
+            .help("expected as many receivers as senders: each sends to one"));
         }
         let mut via = Vec::new();
         for name in &flow.via {
@@ -141,7 +142,9 @@ impl<'a> FlowList<'a> {
         }
         if flow.bytes <= 0.0 {
             let message = format!("the flow from `{}` sends 0 bytes", name(flow.from));
-            return Err(Diagnostic::new(message).at(place()));
+            return Err(Diagnostic::new(message)
+                .at(place())
+                .help("expected `bytes` above 0"));
         }
         let path = self.path(flow).ok_or_else(|| {
             let message = format!(
@@ -221,15 +224,32 @@ fn unreadable(file: &Arc<Source>, error: &csv::Error) -> Diagnostic {
     let message = match error.kind() {
         csv::ErrorKind::UnequalLengths {
             expected_len, len, ..
-        } => format!("this row has {len} columns, but the first line has {expected_len}"),
+        } => format!(
+            "this row has {}, but the first line has {expected_len}",
+            columns(*len)
+        ),
         _ => error.to_string(),
     };
     let start = error.position().map_or(0, |p| p.byte() as usize);
     let rest = file.text.get(start..).unwrap_or_default();
-    Diagnostic::new(message).at(Place {
+    let row = &rest[..rest.find('\n').unwrap_or(rest.len())];
+    let diagnostic = Diagnostic::new(message).at(Place {
         source: Arc::clone(file),
-        span: start..start + rest.find('\n').unwrap_or(rest.len()),
-    })
+        span: start..start + row.len(),
+    });
+    if row.contains('"') {
+        diagnostic.help("is a quote not closed?")
+    } else {
+        diagnostic
+    }
+}
+
+fn columns(count: u64) -> String {
+    if count == 1 {
+        "1 column".to_string()
+    } else {
+        format!("{count} columns")
+    }
 }
 
 /// Where the columns of a flow file are.
@@ -248,6 +268,14 @@ impl Columns {
         reader: &mut csv::Reader<&[u8]>,
     ) -> Result<Self, Diagnostic> {
         let headers = reader.headers().map_err(|e| unreadable(file, &e))?.clone();
+        if file.text.trim().is_empty() {
+            return Err(Diagnostic::new("the file is empty")
+                .at(Place {
+                    source: Arc::clone(file),
+                    span: 0..0,
+                })
+                .help("expected a first line such as `src,dst,bytes`"));
+        }
         let find = |name: &str| headers.iter().position(|header| header.trim() == name);
         let need = |written: &Option<String>, default: &str| {
             let name = written.as_deref().unwrap_or(default);

@@ -8,7 +8,7 @@ use crate::catalog::{Catalog, load, read_file};
 use crate::model::{Transformer, from_config};
 use crate::spec::{
     Diagnostic, FlowsSpec, InferenceSpec, Kind, ModelSpec, NameOr, Place, Source, Spanned,
-    TrainingSpec, parse, read_kind,
+    TrainingSpec, is_name, no_name, parse, read_kind,
 };
 
 /// A parsed workload with its file.
@@ -23,6 +23,15 @@ pub enum Loaded {
 }
 
 impl Loaded {
+    /// Its file.
+    pub fn source(&self) -> &Arc<Source> {
+        match self {
+            Loaded::Training(source, _)
+            | Loaded::Inference(source, _)
+            | Loaded::Flows(source, _) => source,
+        }
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         match self {
@@ -44,7 +53,7 @@ pub fn workload_kinds() -> [Kind; 3] {
 /// It does not exist, cannot be read, or does not parse.
 pub fn load_workload(catalog: &Catalog, argument: &str) -> Result<Loaded, Diagnostic> {
     let source = load(catalog, argument, &workload_kinds(), "workload")?;
-    Ok(match read_kind(&source)? {
+    let loaded = match read_kind(&source)? {
         Kind::Training => {
             let spec = parse(&source)?;
             Loaded::Training(source, Box::new(spec))
@@ -57,7 +66,16 @@ pub fn load_workload(catalog: &Catalog, argument: &str) -> Result<Loaded, Diagno
             let spec = parse(&source)?;
             Loaded::Flows(source, Box::new(spec))
         }
-    })
+    };
+    if is_name(loaded.name()) {
+        return Ok(loaded);
+    }
+    let source = loaded.source();
+    let span = find_key(&source.text, 0, "name").unwrap_or(0..0);
+    Err(no_name(loaded.name()).at(Place {
+        source: Arc::clone(source),
+        span,
+    }))
 }
 
 /// The network a workload names: a catalogue entry, the path of a `config.json` seen from the

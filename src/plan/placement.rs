@@ -31,7 +31,8 @@ impl Placement {
         let gpus = fabric.topology.gpus();
         let machine = &fabric.topology.name;
         if gpus.is_empty() {
-            return Err(Diagnostic::new(format!("`{machine}` has no GPU to run on")));
+            let message = format!("`{machine}` has no GPU to run on");
+            return Err(Diagnostic::new(message).at(fabric.topology.place.clone()));
         }
         let available = gpus.len() as u32;
         let degree =

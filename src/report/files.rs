@@ -17,6 +17,10 @@ pub fn prepare(folder: &Path) -> Result<(), Diagnostic> {
         ))
         .help("give another folder with `-o`")
     };
+    if folder.exists() && !folder.is_dir() {
+        let message = format!("`{}` is a file, not a folder", folder.display());
+        return Err(Diagnostic::new(message).help("give another folder with `-o`"));
+    }
     std::fs::create_dir_all(folder).map_err(fail)?;
     tempfile::tempfile_in(folder).map_err(fail)?;
     Ok(())

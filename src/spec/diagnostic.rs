@@ -91,7 +91,7 @@ impl Diagnostic {
 /// Lines longer than this are not shown with a message \[B\].
 const LONGEST_LINE: usize = 400;
 /// Messages are cut to this length, which only what a file holds can reach \[characters\].
-const LONGEST_MESSAGE: usize = 500;
+const LONGEST_MESSAGE: usize = 300;
 
 /// A message cut to a length that can be read, without characters that a terminal obeys.
 fn shortened(message: &str) -> String {

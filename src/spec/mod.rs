@@ -22,7 +22,7 @@ pub use device::{
 };
 pub use diagnostic::{Diagnostic, Place, nearest};
 pub use figure::{Figure, Share};
-pub use hostlist::{Hostlist, HostlistError};
+pub use hostlist::{Hostlist, HostlistError, is_name, no_name};
 pub use library::{
     DirectSpec, FrameworkSpec, GenerationSpec, InSwitchSpec, LibrarySpec, PathCost, ProtocolSpec,
     TimingSpec,

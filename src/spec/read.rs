@@ -185,7 +185,7 @@ fn reason(error: &serde_yaml::Error, found: &str) -> Diagnostic {
         } => unknown("value", variant, expected),
         E::SerdeMissingField { field, .. } => {
             Diagnostic::new(format!("the key `{field}` is missing"))
-                .help("it belongs into the mapping marked above")
+                .help("it belongs beside the key marked above")
         }
         E::SerdeInvalidType {
             unexpected,
@@ -197,8 +197,8 @@ fn reason(error: &serde_yaml::Error, found: &str) -> Diagnostic {
             expected,
             ..
         } => wrong_type(unexpected, expected),
-        E::InvalidScalar { ty, .. } if found.is_empty() => {
-            Diagnostic::new(format!("expected {}", type_name(ty)))
+        E::InvalidScalar { ty, .. } if matches!(found.trim(), "" | ":" | "-") => {
+            Diagnostic::new(format!("found nothing, expected {}", type_name(ty)))
         }
         E::InvalidScalar { ty, .. } => {
             Diagnostic::new(format!("`{found}` is not {}", type_name(ty)))
@@ -229,7 +229,7 @@ fn too_much(breach: &serde_yaml::budget::BudgetBreach) -> Diagnostic {
         "Depth" => "this is nested more than 64 deep",
         "Aliases" | "AliasAnchorRatio" => "this has far more aliases than any real file",
         "Anchors" => "this has more than 1000 anchors",
-        _ => "this is far larger than any real file",
+        _ => "with its aliases filled in, this is far larger than any real file",
     };
     Diagnostic::new(what)
 }
@@ -239,8 +239,43 @@ fn other(error: &serde_yaml::Error) -> Diagnostic {
     let text = error.render_with_options(
         serde_yaml::render_options! { snippets: serde_yaml::SnippetMode::Off },
     );
-    Diagnostic::new(first_lower(&strip_location(&text)))
+    let message = strip_location(&text);
+    let known = SYNTAX.iter().find(|(theirs, _)| message.contains(theirs));
+    match known {
+        Some((_, ours)) => Diagnostic::new(*ours),
+        None => Diagnostic::new(first_lower(&message)),
+    }
 }
+
+/// Messages of the parser about syntax, by a part of them, and what we say instead.
+const SYNTAX: [(&str, &str); 8] = [
+    (
+        "expected '-' indicator",
+        "expected `- ` as before the other items of this list",
+    ),
+    (
+        "expected key",
+        "expected a key that is indented like the others of this mapping",
+    ),
+    (
+        "tabs disallowed",
+        "a tab cannot indent a line; expected blanks",
+    ),
+    (
+        "trailing content after double-quoted",
+        "something follows a closing quote; is a quote missing before?",
+    ),
+    (
+        "mapping values are not allowed",
+        "a `key: value` cannot stand here; check the indentation and the quotes",
+    ),
+    ("unclosed bracket", "this bracket is never closed"),
+    ("recursion limit", "this is nested more than 64 deep"),
+    (
+        "unknown anchor",
+        "there is no anchor `&…` of this name before",
+    ),
+];
 
 /// The message for a key or value that is none of the valid ones.
 fn unknown(what: &str, wrong: &str, valid: &[&str]) -> Diagnostic {
@@ -259,7 +294,10 @@ pub fn wrong_type(unexpected: &str, expected: &str) -> Diagnostic {
         "sequence" => "a list",
         "map" => "a mapping",
         "unit value" | "unit" | "null" => "nothing",
-        other => other,
+        other => ["integer ", "floating point ", "string ", "boolean "]
+            .iter()
+            .find_map(|kind| other.strip_prefix(kind))
+            .unwrap_or(other),
     };
     Diagnostic::new(format!("found {found}, expected {}", type_name(expected)))
 }
@@ -267,12 +305,14 @@ pub fn wrong_type(unexpected: &str, expected: &str) -> Diagnostic {
 /// What a type of the parser is called in a message.
 fn type_name(name: &str) -> &str {
     match name {
-        "u8" | "u16" | "u32" | "u64" | "usize" | "integer" | "unsigned integer" => {
-            "a whole number that is not negative"
-        }
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" | "usize" | "integer" | "unsigned integer" => "a whole number from 0 up",
         "f64" | "f32" | "float" => "a number",
         "bool" | "boolean" | "a boolean" => "`true` or `false`",
-        "a string" | "string" | "string scalar" => "a text",
+        "a string" | "string" => "a text",
+        "string scalar" | "scalar" => "a single value",
         "sequence" | "a sequence" | "sequence start" => "a list",
         "map" | "a map" | "mapping" | "mapping start" => "a mapping `key: value`",
         name if name.starts_with("struct ") => "a mapping `key: value`",

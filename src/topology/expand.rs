@@ -10,7 +10,7 @@ use super::graph::{Device, DeviceId, DeviceKind, Topology, Wire};
 use crate::catalog::{AnyDevice, Catalog, Entry, is_path, load};
 use crate::spec::{
     DeviceUse, Diagnostic, Hostlist, Kind, LinkSpec, LinkUse, NameOr, Source, Spanned, SwitchSpec,
-    TopologySpec, Wiring, parse,
+    TopologySpec, Wiring, is_name, no_name, parse,
 };
 use crate::units::{BytesPerSecond, Seconds};
 
@@ -45,6 +45,10 @@ pub fn expand(catalog: &Catalog, source: &Arc<Source>) -> Result<Topology, Diagn
         identity: identity(&source.path),
     });
     let spec = expansion.file(&file, "")?;
+    let place = source.place(&spec.name);
+    if !is_name(&spec.name) {
+        return Err(no_name(&spec.name).at(place));
+    }
     Ok(Topology {
         name: spec.name.value,
         title: spec.title,
@@ -52,6 +56,7 @@ pub fn expand(catalog: &Catalog, source: &Arc<Source>) -> Result<Topology, Diagn
         assumes: spec.assumes,
         price_usd: spec.price_usd.map(|price| price.value),
         hosts: spec.hosts.map_or(1, |hosts| hosts.value.max(1)),
+        place,
         graph: expansion.graph,
     })
 }

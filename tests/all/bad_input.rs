@@ -413,6 +413,16 @@ fn topologies() {
         machine("open quote", m("name: m", "name: \"m"), &["m.yaml"]),
         machine("open brace", m("pcie4-x16}", "pcie4-x16"), &["m.yaml"]),
         machine(
+            "name with a path",
+            m("name: m", "name: ../m"),
+            &["m.yaml:2", "../m"],
+        ),
+        machine(
+            "no name at all",
+            m("name: m", "name: \"\""),
+            &["m.yaml:2", "name"],
+        ),
+        machine(
             "replaces nothing",
             m("devices:", "replace: {a100: h100-pcie-80gb}\ndevices:"),
             &["m.yaml:3", "a100"],
@@ -545,6 +555,16 @@ fn workloads() {
             "unknown key",
             add("zerro: 3\n"),
             &["w.yaml:8", "`zerro`", "`zero`"],
+        ),
+        workload(
+            "name with a path",
+            t("name: t", "name: /t"),
+            &["w.yaml:2", "/t"],
+        ),
+        workload(
+            "a format the GPUs have not",
+            t("fp16", "fp8"),
+            &["w.yaml:4", "fp8", "a100"],
         ),
         workload(
             "unknown key far off",
@@ -695,6 +715,11 @@ fn workloads() {
             &["w.yaml:6", "prompt"],
         ),
         workload(
+            "more tokens than one can count",
+            i("batch: 1", "batch: 65536").replacen("128", "4000000", 1),
+            &["w.yaml:5", "65536 sequences", "tokens"],
+        ),
+        workload(
             "output huge",
             i("output: 16", "output: 4294967295"),
             &["w.yaml:7", "output"],
@@ -748,7 +773,7 @@ fn workloads() {
         workload(
             "unequal lists",
             with(FLOWS, "gpu0", "\"gpu[0,2]\""),
-            &["w.yaml:4", "2 senders"],
+            &["w.yaml:4", "`from` names 2"],
         ),
         workload(
             "unknown flow key",
@@ -788,6 +813,15 @@ fn models() {
             "hidden 0",
             m("hidden: 64", "hidden: 0"),
             &["w.yaml", "hidden"],
+        ),
+        workload(
+            "heads too wide",
+            m("heads: 4", "head_dim: 99999\n  heads: 99999").replacen(
+                "kv_heads: 4",
+                "kv_heads: 1",
+                1,
+            ),
+            &["w.yaml:13", "wide"],
         ),
         workload("heads 3", m("heads: 4", "heads: 3"), &["w.yaml", "heads"]),
         workload("heads 0", m("heads: 4", "heads: 0"), &["w.yaml", "heads"]),
@@ -1271,7 +1305,27 @@ fn kinds_of_file() {
 }
 
 #[test]
+fn two_machines_of_one_name() {
+    let dir = folder(&[("a.yaml", MACHINE), ("b.yaml", MACHINE), ("f.yaml", FLOWS)]);
+    let run = narrows(dir.path(), &["compare", "a.yaml", "b.yaml", "-w", "f.yaml"]);
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("b.yaml:2") && run.stderr.contains("a.yaml"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
 fn large_machines_end_in_time() {
+    let gpus = "kind: topology\nname: m\ndevices:\n  s: nvswitch-3\n  \
+                gpu[0-1999]: h100-sxm-80gb\nlinks:\n  \
+                - {from: \"gpu[0-1999]\", to: s, use: nvlink4}\n";
+    let dir = folder(&[("m.yaml", gpus)]);
+    for args in [["topo", "check"], ["topo", "show"]] {
+        let run = narrows(dir.path(), &[&args[..], &["m.yaml"]].concat());
+        assert_eq!(run.code, 0, "{}", run.stderr);
+    }
     let wires = "kind: topology\nname: m\ndevices:\n  h[0-9999]: {host: {}}\nlinks:\n  \
                  - {from: \"h[0-9999]\", to: \"h[0-9999]\", bandwidth: 1 GB/s, wiring: every}\n";
     let dir = folder(&[("m.yaml", wires)]);

@@ -61,6 +61,18 @@ fn a_late_flow_halves_the_rate_of_the_first() {
 }
 
 #[test]
+fn a_flow_too_short_for_its_clock_is_no_contradiction() {
+    let flows = "kind: flows\nname: f\nflows:\n  \
+                 - {from: h0, to: h1, bytes: 1 B, start: 1e10 s}\n  \
+                 - {from: h2, to: h1, bytes: 1 B, start: 1e9 s}\n";
+    check(flows, "", &[1e10, 1e9]);
+    let close = "kind: flows\nname: f\nflows:\n  \
+                 - {from: h0, to: h1, bytes: 0.01 B, start: 1e10 s}\n  \
+                 - {from: h1, to: h0, bytes: 0.01 B, start: 9999999999 s}\n";
+    check(close, "", &[1e10, 9_999_999_999.0]);
+}
+
+#[test]
 fn a_short_flow_leaves_its_share_to_the_other() {
     // Both at 5 GB/s for 0.1 s, then 1.5 GB alone at 10 GB/s.
     let flows = "kind: flows\nname: f\nflows:\n  \
@@ -86,8 +98,10 @@ fn flows_from_a_file_beside_the_workload() {
     let named = "kind: flows\nname: f\ncsv: {file: data/f.csv}\n";
     let csv = "src,dst,bytes,start_s\nh0,h1,2000000000,0\nh2,h1,1e9,0.1\n";
     check(named, csv, &[0.3 + 2e-6, 0.3 + 2e-6]);
-    let numbered = "kind: flows\nname: f\ncsv:\n  file: data/f.csv\n  src: sender\n  dst: receiver\n  \
-                    bytes: size\n  start: t\n  via: over\n  prefix: h\n  via_prefix: r\n";
+    let numbered = "kind: flows\nname: f\ncsv:\n  file: data/f.csv\n  \
+                    src: sender\n  dst: receiver\n  \
+                    bytes: size\n  start: t\n  via: over\n  \
+                    prefix: h\n  via_prefix: r\n";
     let csv = "t,sender,receiver,size,over\n0,0,2,3e9,1\n1,0,2,3e9,0\n2,0,1,1e9,-1\n3,0,1,1e9,\n";
     check(
         numbered,
