@@ -6,6 +6,7 @@
 
 mod chart;
 mod file;
+mod kernel_rows;
 mod kernels;
 mod page;
 mod record;
