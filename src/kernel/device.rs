@@ -37,6 +37,8 @@ pub struct Device<'a> {
     pub name: &'a str,
     /// Units that take one tile at a time.
     pub units: u64,
+    /// Clock \[Hz\].
+    pub clock_hz: f64,
     /// Datasheet rates by format, in the order of [`FORMATS`] \[FLOP/s\]; 0 for none.
     peaks: [f64; 8],
     /// Share of each that a large product reaches.
@@ -66,6 +68,7 @@ impl<'a> Device<'a> {
         Self {
             name: &gpu.name,
             units: u64::from(compute.units.value).max(1),
+            clock_hz: compute.clock.value.0,
             peaks: figures.map(|figure| figure.as_ref().map_or(0.0, |figure| figure.value.0)),
             shares: FORMATS.map(share),
             bandwidth: vram_bandwidth(gpu),
@@ -89,6 +92,7 @@ impl<'a> Device<'a> {
         Self {
             name: &cpu.name,
             units: u64::from(cpu.cores.value).max(1),
+            clock_hz: cpu.clock.value.0,
             peaks,
             shares: [cpu.achievable.value.0; 8],
             bandwidth: memory.bandwidth.value.0 * memory.achievable.value.0,

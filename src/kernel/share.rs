@@ -19,6 +19,21 @@ const OPERAND_BANDWIDTH: f64 = 0.94;
 /// GEMMs of the calibration set take beyond launch and weight traffic at m = 1 (A100 and H100).
 pub(super) const RAMP_S: f64 = 2.0e-6;
 
+/// Rate of the last-level cache \[B per unit and clock\]: half of the 64 B that a unit's port takes
+/// (NVIDIA, "Dissecting Ampere", arXiv 2208.11174, and gpu-benches' cache curves).
+const CACHE_BYTES_PER_CLOCK: f64 = 32.0;
+
+/// Traffic of activations, which the kernel before has just written, as bytes of a VRAM stream:
+/// what the last-level cache holds together with the results comes from there.
+///
+/// All of it while it takes at most half of the cache, none from the whole on.
+pub(super) fn activation_bytes(bytes: f64, device: &Device<'_>) -> f64 {
+    let cached = (2.0 - 2.0 * bytes / device.cache.max(1.0)).clamp(0.0, 1.0);
+    let cache_rate = CACHE_BYTES_PER_CLOCK * device.units as f64 * device.clock_hz;
+    let relative = (device.bandwidth / cache_rate).min(1.0);
+    bytes * (1.0 - cached * (1.0 - relative))
+}
+
 /// Operand traffic in bytes of a plain stream.
 pub(super) fn stream_bytes(operands: f64) -> f64 {
     operands / OPERAND_BANDWIDTH

@@ -2,6 +2,7 @@
 
 use super::KernelCost;
 use super::device::{Device, Unsupported};
+use super::share::activation_bytes;
 
 /// Threads of a block of a plain row kernel, and how many such blocks a unit holds (2048 threads
 /// since Volta, 1536 on Ampere's and Ada's graphics chips count as one and a half).
@@ -15,13 +16,14 @@ const BLOCKS_PER_UNIT: u64 = 2;
 const TRIP_IDLE_S: f64 = 0.65e-6;
 const TRIP_FULL_S: f64 = 1.25e-6;
 
-/// A stream fills the device: vector operations at the FP32 rate beside its traffic.
+/// A stream fills the device: vector operations at the FP32 rate beside its traffic, of which the
+/// cache takes what it holds.
 pub(super) fn cost(bytes: f64, flops: f64, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
     Ok(KernelCost {
         launch_s: device.launch_s,
         compute_device_s: flops / device.vector_rate()?,
         compute_share: 1.0,
-        vram_bytes: bytes,
+        vram_bytes: activation_bytes(bytes, device),
         flops,
         tiling: None,
     })

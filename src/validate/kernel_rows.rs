@@ -85,7 +85,12 @@ fn before(main: &Operator) -> Vec<Operator> {
             let keys = 2.0 * vectors * kv_heads as f64;
             let read = queries + keys * element_bytes(main.precision);
             let written = queries + keys * element_bytes(kv_precision);
-            vec![stream("rotate and write the cache", read, written)]
+            let small = |name| stream(name, 4.0, 4.0);
+            let rotate = stream("rotate and write the cache", read, written);
+            if query == 1 {
+                return vec![rotate];
+            }
+            vec![small("offsets"), small("schedule"), rotate]
         }
         _ => Vec::new(),
     }
