@@ -57,7 +57,9 @@ fn compare_two_machines_with_all_charts() -> usize {
             })
             .collect(),
     });
-    charts::comparison_charts(&comparisons, &sweeps).expect("drawn").len()
+    charts::comparison_charts(&comparisons, &sweeps)
+        .expect("drawn")
+        .len()
 }
 
 /// One prefill and one decode step of Llama 2 70B on 8 GPUs, planned: must stay under 50 ms.

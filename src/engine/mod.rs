@@ -15,6 +15,7 @@ mod memory;
 mod program;
 mod queue;
 mod reference;
+mod resolve;
 mod run;
 mod solver;
 mod trace;
