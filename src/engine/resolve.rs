@@ -68,6 +68,7 @@ impl Engine<'_> {
     fn solve_changes(&mut self, view: &View<'_>) -> Result<(), EngineError> {
         self.solver.begin_search();
         let mut seeds = std::mem::take(&mut self.freed);
+        let mut last = (f64::INFINITY, ResourceId(NONE));
         for index in 0..self.begun.len() {
             let id = self.begun[index];
             if self.usage.is_alone(view.program, id) {
@@ -76,8 +77,12 @@ impl Engine<'_> {
                 self.trace.solved_activities += 1;
                 self.apply(view, id, &share)?;
             } else if let Some((resource, _)) = view.demands(id).first() {
+                // Neighbours in the program often begin together at one resource.
                 let level = self.solver.lowest_level(view, &self.usage, id);
-                seeds.push((level, *resource));
+                if *resource != last.1 || level < last.0 {
+                    last = (level, *resource);
+                    seeds.push(last);
+                }
             }
         }
         if seeds.len() > 1 {

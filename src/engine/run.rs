@@ -247,9 +247,8 @@ impl<'a> Engine<'a> {
         while self.queue.peek().is_some_and(|(at, _)| at <= horizon) {
             self.queue.pop(&mut batch);
         }
-        if !batch.is_sorted() {
-            batch.sort_unstable();
-        }
+        // Made of sorted runs, which the stable sort merges.
+        batch.sort();
         for id in &batch {
             let state = &mut self.states[id.index()];
             let due = state.due <= horizon;
