@@ -7,3 +7,5 @@ mod close;
 mod engine_laws;
 #[path = "all/engine_properties.rs"]
 mod engine_properties;
+#[path = "all/folding.rs"]
+mod folding;
