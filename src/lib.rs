@@ -2,7 +2,7 @@
 //!
 //! The modules in the order of the data, each knowing only those above it:
 //! `units`, `engine`, `spec`, `catalog`, `topology`, `model`, `fabric`, `kernel`, `collective`,
-//! `plan`, `analysis`, `report`, `cli`.
+//! `plan`, `analysis`, `report`, `validate`, `cli`.
 
 pub mod analysis;
 pub mod catalog;
@@ -17,3 +17,4 @@ pub mod report;
 pub mod spec;
 pub mod topology;
 pub mod units;
+pub mod validate;

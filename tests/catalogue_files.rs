@@ -1,8 +1,8 @@
 //! Every shipped file parses as what it says it is and is named as it says.
 
 use narrows::spec::{
-    CpuSpec, FlowsSpec, FrameworkSpec, GpuSpec, InferenceSpec, Kind, LibrarySpec, LinkSpec,
-    ModelSpec, NameOr, Source, SwitchSpec, TopologySpec, TrainingSpec, parse, read_kind,
+    CpuSpec, FamilySpec, FlowsSpec, FrameworkSpec, GpuSpec, InferenceSpec, Kind, LibrarySpec,
+    LinkSpec, ModelSpec, NameOr, Source, SwitchSpec, TopologySpec, TrainingSpec, parse, read_kind,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,6 +33,7 @@ fn name_as(kind: Kind, source: &Arc<Source>) -> String {
         Kind::Gpu => as_type::<GpuSpec>(source).name,
         Kind::Cpu => as_type::<CpuSpec>(source).name,
         Kind::Switch => as_type::<SwitchSpec>(source).name,
+        Kind::Family => as_type::<FamilySpec>(source).name,
         Kind::Link => as_type::<LinkSpec>(source).name,
         Kind::Model => as_type::<ModelSpec>(source).name,
         Kind::Framework => as_type::<FrameworkSpec>(source).name,
@@ -71,6 +72,7 @@ fn catalogue_files_parse() {
         ("gpus", Kind::Gpu),
         ("cpus", Kind::Cpu),
         ("switches", Kind::Switch),
+        ("families", Kind::Family),
         ("links", Kind::Link),
         ("models", Kind::Model),
         ("frameworks", Kind::Framework),

@@ -1,15 +1,25 @@
 //! The types a catalogue file can hold.
 
 use crate::spec::{
-    CpuSpec, FlowsSpec, FrameworkSpec, GpuSpec, InferenceSpec, Kind, LibrarySpec, LinkSpec,
-    ModelSpec, SwitchSpec, TopologySpec, TrainingSpec,
+    CpuSpec, Diagnostic, FamilySpec, FlowsSpec, FrameworkSpec, GpuSpec, InferenceSpec, Kind,
+    LibrarySpec, LinkSpec, ModelSpec, SwitchSpec, TopologySpec, TrainingSpec,
 };
 use std::sync::Arc;
+
+use super::Catalog;
 
 /// A type that has its own kind of file.
 pub trait Entry: serde::de::DeserializeOwned {
     /// The kind its files declare.
     const KIND: Kind;
+
+    /// Fills in what the file leaves to others.
+    ///
+    /// # Errors
+    /// Something is missing that no other file knows.
+    fn complete(self, _catalog: &Catalog) -> Result<Self, Diagnostic> {
+        Ok(self)
+    }
 }
 
 /// Ties types to kinds.
@@ -22,8 +32,7 @@ macro_rules! entries {
 }
 
 entries! {
-    GpuSpec => Gpu,
-    CpuSpec => Cpu,
+    FamilySpec => Family,
     SwitchSpec => Switch,
     LinkSpec => Link,
     ModelSpec => Model,
@@ -33,6 +42,37 @@ entries! {
     TrainingSpec => Training,
     InferenceSpec => Inference,
     FlowsSpec => Flows,
+}
+
+impl Entry for GpuSpec {
+    const KIND: Kind = Kind::Gpu;
+
+    fn complete(mut self, catalog: &Catalog) -> Result<Self, Diagnostic> {
+        let compute = &self.compute;
+        let missing = compute.achievable.is_missing()
+            || compute.attention.is_missing()
+            || self.memory.achievable.is_missing()
+            || self.launch.is_missing();
+        if missing {
+            catalog
+                .family(&self.name, &self.architecture)?
+                .complete_gpu(&mut self);
+        }
+        Ok(self)
+    }
+}
+
+impl Entry for CpuSpec {
+    const KIND: Kind = Kind::Cpu;
+
+    fn complete(mut self, catalog: &Catalog) -> Result<Self, Diagnostic> {
+        if self.achievable.is_missing() || self.memory.achievable.is_missing() {
+            catalog
+                .family(&self.name, &self.architecture)?
+                .complete_cpu(&mut self);
+        }
+        Ok(self)
+    }
 }
 
 /// Any device that a topology can name.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::entry::{AnyDevice, Entry};
 use super::load::read_file;
-use crate::spec::{Diagnostic, Kind, Source, parse, read_kind};
+use crate::spec::{Diagnostic, FamilySpec, Kind, Source, parse, read_kind};
 
 static DATA: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/catalog/data");
 static TOPOLOGIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/topologies");
@@ -119,9 +119,9 @@ impl Catalog {
         match self.files.get(name) {
             Some(listed) if listed.kind == T::KIND => Ok(Arc::clone(&listed.source)),
             Some(listed) => Err(Diagnostic::new(format!(
-                "`{name}` is a {}, not a {}",
-                noun(listed.kind),
-                noun(T::KIND)
+                "`{name}` is not a {} but a {}",
+                noun(T::KIND),
+                noun(listed.kind)
             ))),
             None => Err(
                 Diagnostic::new(format!("unknown {} `{name}`", noun(T::KIND)))
@@ -135,7 +135,28 @@ impl Catalog {
     /// # Errors
     /// There is none of that name, or its file does not parse.
     pub fn get<T: Entry>(&self, name: &str) -> Result<Arc<T>, Diagnostic> {
-        parse(&self.source::<T>(name)?).map(Arc::new)
+        let entry: T = parse(&self.source::<T>(name)?)?;
+        entry.complete(self).map(Arc::new)
+    }
+
+    /// The family that speaks for an architecture.
+    ///
+    /// # Errors
+    /// None does; `device` is the one that needs it.
+    pub fn family(&self, device: &str, architecture: &str) -> Result<Arc<FamilySpec>, Diagnostic> {
+        let mut covered = Vec::new();
+        for name in self.names(Kind::Family) {
+            let family = self.get::<FamilySpec>(name)?;
+            if family.covers.iter().any(|covers| covers == architecture) {
+                return Ok(family);
+            }
+            covered.extend(family.covers.iter().cloned());
+        }
+        Err(Diagnostic::new(format!(
+            "no family of the catalogue covers the architecture `{architecture}` of `{device}`"
+        ))
+        .suggest(architecture, covered.iter().map(String::as_str))
+        .help("or give the device its own `achievable`, `attention`, memory share and `launch`"))
     }
 
     /// A GPU, CPU or switch of any kind.
@@ -148,7 +169,7 @@ impl Catalog {
             Some(Kind::Cpu) => self.get(name).map(AnyDevice::Cpu),
             Some(Kind::Switch) => self.get(name).map(AnyDevice::Switch),
             Some(other) => Err(Diagnostic::new(format!(
-                "`{name}` is a {}, not a device",
+                "`{name}` is not a device but a {}",
                 noun(other)
             ))),
             None => {
@@ -161,11 +182,12 @@ impl Catalog {
 }
 
 /// What a kind is called in a message.
-fn noun(kind: Kind) -> &'static str {
+pub(super) fn noun(kind: Kind) -> &'static str {
     match kind {
         Kind::Gpu => "GPU",
         Kind::Cpu => "CPU",
         Kind::Switch => "switch",
+        Kind::Family => "device family",
         Kind::Link => "link",
         Kind::Model => "model",
         Kind::Framework => "framework",

@@ -70,6 +70,7 @@ fn kind_name(kind: Kind) -> &'static str {
         Kind::Gpu => "gpu",
         Kind::Cpu => "cpu",
         Kind::Switch => "switch",
+        Kind::Family => "family",
         Kind::Link => "link",
         Kind::Model => "model",
         Kind::Framework => "framework",

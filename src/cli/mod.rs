@@ -12,6 +12,7 @@ mod progress;
 mod run;
 mod sizes;
 mod topo;
+mod validate;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -47,6 +48,8 @@ enum Command {
     Collective(collective::Args),
     /// Show, check or draw a topology.
     Topo(topo::Args),
+    /// Compare predictions with published measurements.
+    Validate(validate::Args),
     /// List what is known, or show one entry with its sources.
     Catalog(catalog::Args),
 }
@@ -101,6 +104,7 @@ fn dispatch(cli: Cli) -> Result<Answer, Diagnostic> {
         Command::Run(args) => run::run(&context, &args),
         Command::Collective(args) => collective::run(&context, &args),
         Command::Topo(args) => topo::run(&context, &args),
+        Command::Validate(args) => validate::run(&context, &args),
         Command::Catalog(args) => catalog::run(&context, &args),
     }
 }

@@ -32,9 +32,13 @@ pub(super) fn plan(
     let library = catalog.get::<LibrarySpec>(&framework.library)?;
     let placement = Placement::new(fabric, source, &spec.parallel)?;
     let network = network(catalog, source, &spec.model)?;
-    network
-        .check_tensor(placement.tensor)
-        .map_err(|e| Diagnostic::new(e.to_string()).at(source.place(&spec.model)))?;
+    network.check_tensor(placement.tensor).map_err(|e| {
+        let place = match &spec.parallel.tensor {
+            Some(tensor) => source.place(tensor),
+            None => source.place(&spec.model),
+        };
+        Diagnostic::new(e.to_string()).at(place)
+    })?;
     let batch = within(source, &spec.batch, "batch", 1 << 16)?;
     let prompt = within(source, &spec.prompt, "prompt", 1 << 22)?;
     let output = within(source, &spec.output, "output", 1 << 22)?;

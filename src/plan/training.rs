@@ -89,9 +89,13 @@ impl Job {
         placement: &Placement,
     ) -> Result<Self, Diagnostic> {
         let network = network(catalog, source, &spec.model)?;
-        network
-            .check_tensor(placement.tensor)
-            .map_err(|e| Diagnostic::new(e.to_string()).at(source.place(&spec.model)))?;
+        network.check_tensor(placement.tensor).map_err(|e| {
+            let place = match &spec.parallel.tensor {
+                Some(tensor) => source.place(tensor),
+                None => source.place(&spec.model),
+            };
+            Diagnostic::new(e.to_string()).at(place)
+        })?;
         if spec.zero.value > 3 {
             return Err(
                 Diagnostic::new(format!("ZeRO has no stage {}", spec.zero.value))
@@ -120,6 +124,13 @@ impl Job {
                 "this step would have some {kernels} activities, more than {MAX_ACTIVITIES}"
             ))
             .at(source.place(&spec.model)));
+        }
+        if let Some(written) = spec.bucket.as_ref().filter(|b| b.value.0 <= 0.0) {
+            return Err(
+                Diagnostic::new("a bucket of nothing would never be reduced")
+                    .at(source.place(written))
+                    .help("expected `bucket:` above 0, such as 25 MiB"),
+            );
         }
         let bucket = spec
             .bucket

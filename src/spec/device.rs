@@ -3,8 +3,24 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-use super::figure::{Figure, Share};
+use super::figure::{Figure, Share, above_zero, above_zero_if_any};
+use super::workload::Precision;
 use crate::units::{Bytes, BytesPerSecond, FlopsPerSecond, Hertz, Seconds, Watts};
+
+/// What kind of accelerator a device is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceClass {
+    /// A graphics processor.
+    #[default]
+    Gpu,
+    /// A tensor processor of Google's.
+    Tpu,
+    /// Another accelerator made for neural networks.
+    Asic,
+    /// A graphics processor that shares its chip and memory with CPU cores.
+    Soc,
+}
 
 /// A GPU or another accelerator.
 #[derive(Debug, Clone, Deserialize)]
@@ -16,6 +32,12 @@ pub struct GpuSpec {
     pub name: String,
     /// Name a person would say.
     pub title: String,
+    /// What logs and papers call it.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// What kind of accelerator it is; a GPU where absent.
+    #[serde(default)]
+    pub class: DeviceClass,
     /// Maker.
     pub vendor: String,
     /// Year of launch.
@@ -29,7 +51,8 @@ pub struct GpuSpec {
     pub compute: Compute,
     /// Its memory.
     pub memory: Memory,
-    /// Shortest time from one kernel to the next on the device \[s\].
+    /// Shortest time from one kernel to the next on the device \[s\]; the family's where absent.
+    #[serde(default = "missing_time")]
     pub launch: Figure<Seconds>,
     /// Whether the driver allows peer-to-peer copies over PCIe.
     pub p2p_over_pcie: Figure<bool>,
@@ -37,7 +60,7 @@ pub struct GpuSpec {
     #[serde(default)]
     pub power: Option<Figure<Watts>>,
     /// Street or list price \[USD\], a hint.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub price_usd: Option<Figure<f64>>,
 }
 
@@ -46,13 +69,23 @@ pub struct GpuSpec {
 #[serde(deny_unknown_fields)]
 pub struct Compute {
     /// Units that take one tile at a time (SMs, CUs).
+    #[serde(deserialize_with = "above_zero")]
     pub units: Figure<u32>,
     /// Clock at which the peaks hold.
+    #[serde(deserialize_with = "above_zero")]
     pub clock: Figure<Hertz>,
     /// Dense peak rates.
     pub peak: Peaks,
-    /// Share of the dense matrix peak that a large GEMM reaches.
+    /// Share of the dense matrix peak that a large GEMM reaches; the family's where absent.
+    #[serde(default = "missing_share")]
     pub achievable: Figure<Share>,
+    /// The same for single formats where it differs: narrow ones draw more power, and vector
+    /// units reach more of their peak than matrix units.
+    #[serde(default)]
+    pub achievable_by_format: BTreeMap<Precision, Figure<Share>>,
+    /// Rate of fused attention relative to a large GEMM; the family's where absent.
+    #[serde(default = "missing_share")]
+    pub attention: Figure<Share>,
 }
 
 /// Dense peak rates with FP32 (or INT32) accumulation; a multiply-add counts as two.
@@ -60,28 +93,28 @@ pub struct Compute {
 #[serde(deny_unknown_fields)]
 pub struct Peaks {
     /// Vector FP64.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub fp64: Option<Figure<FlopsPerSecond>>,
     /// Vector FP32.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub fp32: Option<Figure<FlopsPerSecond>>,
     /// Matrix TF32.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub tf32: Option<Figure<FlopsPerSecond>>,
     /// Matrix FP16.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub fp16: Option<Figure<FlopsPerSecond>>,
     /// Matrix BF16.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub bf16: Option<Figure<FlopsPerSecond>>,
     /// Matrix FP8.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub fp8: Option<Figure<FlopsPerSecond>>,
     /// Matrix INT8.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub int8: Option<Figure<FlopsPerSecond>>,
     /// Matrix FP4.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub fp4: Option<Figure<FlopsPerSecond>>,
 }
 
@@ -90,13 +123,16 @@ pub struct Peaks {
 #[serde(deny_unknown_fields)]
 pub struct Memory {
     /// Capacity.
+    #[serde(deserialize_with = "above_zero")]
     pub size: Figure<Bytes>,
     /// Datasheet bandwidth, reads and writes together.
+    #[serde(deserialize_with = "above_zero")]
     pub bandwidth: Figure<BytesPerSecond>,
-    /// Share of it that a large stream reaches.
+    /// Share of it that a large stream reaches; the family's where absent.
+    #[serde(default = "missing_share")]
     pub achievable: Figure<Share>,
     /// Last-level cache.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub l2: Option<Figure<Bytes>>,
 }
 
@@ -110,31 +146,132 @@ pub struct CpuSpec {
     pub name: String,
     /// Name a person would say.
     pub title: String,
+    /// What logs and papers call it.
+    #[serde(default)]
+    pub aliases: Vec<String>,
     /// Maker.
     pub vendor: String,
     /// Year of launch.
     pub year: u16,
-    /// Architecture family.
+    /// Architecture family; unknown constants come from it.
     pub architecture: String,
     /// Sources by short key.
     #[serde(default)]
     pub sources: BTreeMap<String, String>,
     /// Cores.
+    #[serde(deserialize_with = "above_zero")]
     pub cores: Figure<u32>,
     /// Base clock.
+    #[serde(deserialize_with = "above_zero")]
     pub clock: Figure<Hertz>,
     /// FP32 vector peak.
+    #[serde(deserialize_with = "above_zero")]
     pub fp32: Figure<FlopsPerSecond>,
+    /// FP64 vector peak.
+    #[serde(default)]
+    pub fp64: Option<Figure<FlopsPerSecond>>,
+    /// BF16 matrix peak (AMX and its like).
+    #[serde(default)]
+    pub bf16: Option<Figure<FlopsPerSecond>>,
+    /// INT8 matrix peak.
+    #[serde(default)]
+    pub int8: Option<Figure<FlopsPerSecond>>,
+    /// Share of the peak that a large GEMM reaches; the family's where absent.
+    #[serde(default = "missing_share")]
+    pub achievable: Figure<Share>,
     /// The socket's memory.
     pub memory: Memory,
+    /// Rate at which copies between cards pass through its memory, writes and reads together,
+    /// where that is less than the memory's own.
+    #[serde(default)]
+    pub staging: Option<Figure<BytesPerSecond>>,
     /// Time of one thread to issue a kernel, relative to the framework's reference host.
+    #[serde(deserialize_with = "above_zero")]
     pub host_slowdown: Figure<f64>,
     /// Power.
     #[serde(default)]
     pub power: Option<Figure<Watts>>,
     /// Price \[USD\], a hint.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub price_usd: Option<Figure<f64>>,
+}
+
+/// What kernels reach on the devices of an architecture, where a device's own file does not say.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FamilySpec {
+    /// `family`.
+    pub kind: String,
+    /// Name in the catalogue.
+    pub name: String,
+    /// Name a person would say.
+    pub title: String,
+    /// Architectures it speaks for.
+    pub covers: Vec<String>,
+    /// Sources by short key.
+    #[serde(default)]
+    pub sources: BTreeMap<String, String>,
+    /// Share of the dense matrix peak that a large GEMM reaches.
+    pub achievable: Figure<Share>,
+    /// The same for single formats where it differs.
+    #[serde(default)]
+    pub achievable_by_format: BTreeMap<Precision, Figure<Share>>,
+    /// Rate of fused attention relative to a large GEMM.
+    pub attention: Figure<Share>,
+    /// Share of the memory's bandwidth that a large stream reaches.
+    pub memory: Figure<Share>,
+    /// Shortest time from one kernel to the next.
+    pub launch: Figure<Seconds>,
+}
+
+impl FamilySpec {
+    /// Fills in what a GPU's file leaves to its family.
+    pub fn complete_gpu(&self, gpu: &mut GpuSpec) {
+        let compute = &mut gpu.compute;
+        for (format, share) in &self.achievable_by_format {
+            // A device's own general figure outranks the family's figure for a format.
+            if compute.achievable.is_missing() {
+                compute
+                    .achievable_by_format
+                    .entry(*format)
+                    .or_insert_with(|| self.figure(share));
+            }
+        }
+        self.fill(&mut compute.achievable, &self.achievable);
+        self.fill(&mut compute.attention, &self.attention);
+        self.fill(&mut gpu.memory.achievable, &self.memory);
+        self.fill(&mut gpu.launch, &self.launch);
+    }
+
+    /// Fills in what a CPU's file leaves to its family.
+    pub fn complete_cpu(&self, cpu: &mut CpuSpec) {
+        self.fill(&mut cpu.achievable, &self.achievable);
+        self.fill(&mut cpu.memory.achievable, &self.memory);
+    }
+
+    fn fill<T: Clone>(&self, own: &mut Figure<T>, family: &Figure<T>) {
+        if own.is_missing() {
+            *own = self.figure(family);
+        }
+    }
+
+    /// A figure of this family as one of a device's.
+    fn figure<T: Clone>(&self, figure: &Figure<T>) -> Figure<T> {
+        Figure {
+            value: figure.value.clone(),
+            source: format!("family {}", self.name),
+            note: figure.note.clone(),
+            estimate: true,
+        }
+    }
+}
+
+fn missing_share() -> Figure<Share> {
+    Figure::missing(Share(1.0))
+}
+
+fn missing_time() -> Figure<Seconds> {
+    Figure::missing(Seconds(0.0))
 }
 
 /// What a link or switch belongs to.
@@ -173,6 +310,9 @@ pub struct SwitchSpec {
     /// Whether it is a root complex of a CPU rather than a switch of the board.
     #[serde(default)]
     pub host_bridge: bool,
+    /// Whether it can add up what passes and send the sum to several ports (NVLS, SHARP).
+    #[serde(default)]
+    pub reduces: Option<Figure<bool>>,
 }
 
 /// A link between two devices; every rate is one direction unless it says otherwise.
@@ -192,20 +332,24 @@ pub struct LinkSpec {
     #[serde(default)]
     pub sources: BTreeMap<String, String>,
     /// Signalling rate of one direction.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub raw: Option<Figure<BytesPerSecond>>,
     /// What one large copy reaches in one direction.
+    #[serde(deserialize_with = "above_zero")]
     pub bandwidth: Figure<BytesPerSecond>,
     /// What both directions reach together when both run; absent where they do not disturb
     /// each other.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub both_directions: Option<Figure<BytesPerSecond>>,
     /// The same, but only for traffic from and to host memory.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub both_directions_host: Option<Figure<BytesPerSecond>>,
     /// What the kernels of a collective library reach in one direction, where it differs.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub collective: Option<Figure<BytesPerSecond>>,
+    /// What those kernels reach in both directions together from and to host memory.
+    #[serde(default)]
+    pub collective_both_host: Option<Figure<BytesPerSecond>>,
     /// Time of the first byte.
     pub latency: Figure<Seconds>,
 }

@@ -115,7 +115,7 @@ fn load(p: &Program, rates: &[f64], resource: ResourceId) -> f64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::cases(256))]
 
     /// Re-solving only what changed gives what re-solving everything gives.
     #[test]

@@ -1,0 +1,82 @@
+//! `narrows validate KIND FILE.csv`
+
+use std::path::{Path, PathBuf};
+
+use super::{Answer, Context, Format, output};
+use crate::report::files;
+use crate::spec::Diagnostic;
+use crate::validate::{
+    Kernels, Measurements, Subject, ValidationRecord, annotated_csv, markdown, scatters, text,
+    validate,
+};
+
+/// Compare predictions with published measurements.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What was measured: kernels.
+    kind: String,
+    /// The measurements.
+    file: PathBuf,
+    /// Score only the rows of this split.
+    #[arg(long, value_name = "NAME")]
+    split: Option<String>,
+    /// Write the annotated CSV, JSON, charts and a page into this folder.
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+}
+
+/// The kinds by name: the one place to add another.
+const KINDS: [(&str, Make); 1] = [("kernels", |context| {
+    Ok(Box::new(Kernels::new(&context.catalog)?))
+})];
+
+type Make = fn(&Context) -> Result<Box<dyn Subject>, Diagnostic>;
+
+pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
+    let (_, make) = KINDS
+        .iter()
+        .find(|(key, _)| *key == args.kind)
+        .ok_or_else(|| {
+            Diagnostic::new(format!("unknown kind of measurements `{}`", args.kind))
+                .suggest(&args.kind, KINDS.iter().map(|(key, _)| *key))
+        })?;
+    if let Some(folder) = &args.output {
+        files::prepare(folder)?;
+    }
+    let file = Measurements::read(&args.file)?;
+    let subject = make(context)?;
+    let record = validate(subject.as_ref(), &file, args.split.as_deref())?;
+    if let Some(folder) = &args.output {
+        write(folder, subject.as_ref(), &file, &record)?;
+    }
+    output::result(&match context.format {
+        Format::Json => output::json(&record)?,
+        Format::Csv => annotated_csv(&file, &record)?,
+        Format::Text => text(&record),
+    })?;
+    Ok(Answer::Done)
+}
+
+fn write(
+    folder: &Path,
+    subject: &dyn Subject,
+    file: &Measurements,
+    record: &ValidationRecord,
+) -> Result<(), Diagnostic> {
+    let charts = scatters(subject, record).map_err(|e| Diagnostic::new(e.to_string()))?;
+    let names: Vec<String> = charts.iter().map(|(name, _)| name.clone()).collect();
+    let stem = match &record.split {
+        Some(split) => format!("{}-{split}", record.kind),
+        None => record.kind.to_string(),
+    };
+    let mut all = vec![
+        (
+            format!("{stem}.csv"),
+            annotated_csv(file, record)?.into_bytes(),
+        ),
+        (format!("{stem}.json"), output::json(record)?.into_bytes()),
+        (format!("{stem}.md"), markdown(record, &names).into_bytes()),
+    ];
+    all.extend(charts.into_iter().flat_map(super::compare::chart_files));
+    files::write_all(folder, &all)
+}

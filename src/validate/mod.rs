@@ -1,0 +1,89 @@
+//! Published measurements beside predictions.
+//!
+//! In: a CSV file of measurements. Out: every row with its prediction and error, and the errors by
+//! group and over all. A [`Subject`] knows how to predict one row; everything else is here and the
+//! same for all kinds. A row that cannot be run is counted and says why; none is dropped.
+
+mod chart;
+mod file;
+mod kernels;
+mod page;
+mod record;
+mod score;
+
+pub use chart::scatters;
+pub use file::{Measurements, Row};
+pub use kernels::Kernels;
+pub use page::{markdown, text};
+pub use record::{GroupRecord, RowRecord, ValidationRecord, annotated_csv};
+pub use score::{Summary, kendall_tau};
+
+use rayon::prelude::*;
+
+use crate::report::draw::Measure;
+use crate::spec::Diagnostic;
+
+/// How one kind of measurement is predicted: `kernels`, `collectives`…
+pub trait Subject: Sync {
+    /// The kind's name on the command line.
+    fn key(&self) -> &'static str;
+
+    /// Columns without which no row can be read.
+    fn needed(&self) -> &'static [&'static str];
+
+    /// What is compared in a class of rows, for titles (`time`), how it is printed, and how many of
+    /// the measure's base units one unit of the file is (µs: 1e-6).
+    fn quantity(&self, class: &str) -> (&'static str, Measure, f64);
+
+    /// The measured value of a row, in the file's unit.
+    ///
+    /// # Errors
+    /// One short reason why there is none.
+    fn measured(&self, row: &Row<'_>) -> Result<f64, String>;
+
+    /// The predicted value of a row, in the same unit.
+    ///
+    /// # Errors
+    /// One short reason why it cannot be run: `no topology`, `unsupported: …`.
+    fn predict(&self, row: &Row<'_>) -> Result<f64, String>;
+
+    /// The group that a row is scored in: by default its source, GPU and model.
+    fn group(&self, row: &Row<'_>) -> String {
+        let parts = ["source", "gpu", "model"].map(|column| row.text(column));
+        let named: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        named.join(" · ")
+    }
+
+    /// The class of a row that has a summary of its own; empty for none.
+    fn class(&self, _row: &Row<'_>) -> &'static str {
+        ""
+    }
+
+    /// What a row is coloured by in the scatter.
+    fn series(&self, row: &Row<'_>) -> String {
+        row.text("gpu").to_string()
+    }
+
+    /// Rows with the same answer differ only in the machine: they are ranked among each other.
+    fn alike(&self, _row: &Row<'_>) -> Option<String> {
+        None
+    }
+}
+
+/// Predicts every row of a file, on all cores; the order is that of the file.
+///
+/// # Errors
+/// The file lacks a needed column, or has no row of that split.
+pub fn validate(
+    subject: &dyn Subject,
+    file: &Measurements,
+    split: Option<&str>,
+) -> Result<ValidationRecord, Diagnostic> {
+    file.check_columns(subject.needed())?;
+    let rows: Vec<Row<'_>> = file.rows(split)?;
+    let scored = rows
+        .par_iter()
+        .map(|row| RowRecord::new(subject, row))
+        .collect();
+    Ok(ValidationRecord::new(subject, split, scored))
+}

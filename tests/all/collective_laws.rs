@@ -1,0 +1,249 @@
+//! Collectives: closed forms, and both forms against each other.
+
+use crate::close::assert_close;
+use crate::machines::{from_yaml, shipped};
+use narrows::catalog::Catalog;
+use narrows::collective::{Communicator, Operation, expand_steps};
+use narrows::engine::{Activity, Limit, Options, Program, Static, run};
+use narrows::fabric::{Fabric, ResourceKind, Transport};
+use narrows::spec::{Kind, LibrarySpec, Source, parse};
+use proptest::prelude::*;
+
+const ALPHA_S: f64 = 2e-6;
+const BANDWIDTH: f64 = 50e9;
+
+/// A library with one protocol: no base cost, α a hop, the whole link.
+fn plain_library() -> LibrarySpec {
+    let figure = |value: &str| format!("{{value: {value}, source: test}}");
+    let hop = figure("2 us");
+    let text = format!(
+        "kind: library\nname: plain\nprotocols:\n  only:\n    base: {}\n    \
+         hop: {{gpu_link: {hop}, pcie: {hop}, network: {hop}}}\n    bandwidth_share: {}\n\
+         channel_units: {}\nslice: {}\n",
+        figure("0 s"),
+        figure("1.0"),
+        figure("1"),
+        figure("1 MiB"),
+    );
+    parse(&Source::new("plain.yaml", text)).unwrap()
+}
+
+/// `n` GPUs on one non-blocking switch; a link of `BANDWIDTH` each.
+fn switch(n: usize) -> Fabric {
+    from_yaml(&format!(
+        "kind: topology\nname: switch\ndevices:\n  gpu[0-{}]: a100-sxm-80gb\n  \
+         hub: {{switch: {{kind: switch, name: hub, class: gpu-link}}}}\nlinks:\n  \
+         - {{from: 'gpu[0-{}]', to: hub, class: gpu-link, bandwidth: 50 GB/s}}\n",
+        n - 1,
+        n - 1
+    ))
+}
+
+fn program(fabric: &Fabric) -> Program {
+    let mut program = Program::default();
+    for resource in &fabric.resources {
+        program.add_resource(resource.clone());
+    }
+    program
+}
+
+/// Time of a collective as one activity.
+fn as_one(communicator: &Communicator<'_>, operation: Operation, bytes: f64) -> f64 {
+    let plan = communicator.plan(operation, bytes).unwrap();
+    let mut program = program(communicator.fabric);
+    program.add(&Activity {
+        latency: plan.latency_s,
+        work: plan.bytes,
+        demands: plan.demands.as_slice(),
+        limit: plan.limit.is_finite().then_some(Limit {
+            rate: plan.limit,
+            resource: None,
+        }),
+        ..Activity::default()
+    });
+    let time = run(&mut Static(&program), &Options::default())
+        .unwrap()
+        .makespan;
+    assert_close(time, plan.alone_s, 1e-9);
+    time
+}
+
+/// Time of a collective as single sends.
+fn as_sends(communicator: &Communicator<'_>, operation: Operation, bytes: f64) -> f64 {
+    let mut program = program(communicator.fabric);
+    expand_steps(communicator, operation, bytes, &mut program).unwrap();
+    let options = Options {
+        record: false,
+        ..Options::default()
+    };
+    run(&mut Static(&program), &options).unwrap().makespan
+}
+
+/// Ring on a non-blocking switch: t = steps · (α + S/(n·B)); for all-reduce
+/// 2(n−1)/n · S/B + 2(n−1) · α. Both forms.
+#[test]
+fn rings_on_a_switch_have_their_closed_form() {
+    let library = plain_library();
+    for n in [2, 3, 4, 8] {
+        let fabric = switch(n);
+        let communicator = Communicator::new(&fabric, &library, fabric.topology.gpus()).unwrap();
+        for bytes in [8.0, 1e6, 1e9] {
+            let m = n as f64;
+            let all_reduce = 2.0 * (m - 1.0) / m * bytes / BANDWIDTH + 2.0 * (m - 1.0) * ALPHA_S;
+            let half = (m - 1.0) / m * bytes / BANDWIDTH + (m - 1.0) * ALPHA_S;
+            let laws = [
+                (Operation::AllReduce, all_reduce),
+                (Operation::AllGather, half),
+                (Operation::ReduceScatter, half),
+                (Operation::SendRecv, bytes / BANDWIDTH + ALPHA_S),
+            ];
+            for (operation, time) in laws {
+                assert_close(as_one(&communicator, operation, bytes), time, 1e-9);
+                assert_close(as_sends(&communicator, operation, bytes), time, 1e-9);
+            }
+        }
+    }
+}
+
+/// A chain of slices: t = (n−1)·α + S/B + (n−2)·slice/B.
+#[test]
+fn a_broadcast_chain_fills_and_then_streams() {
+    let library = plain_library();
+    let fabric = switch(5);
+    let communicator = Communicator::new(&fabric, &library, fabric.topology.gpus()).unwrap();
+    let slice = 1024.0 * 1024.0;
+    let bytes = 64.0 * slice;
+    let time = 4.0 * ALPHA_S + bytes / BANDWIDTH + 3.0 * slice / BANDWIDTH;
+    assert_close(
+        as_one(&communicator, Operation::Broadcast, bytes),
+        time,
+        1e-9,
+    );
+    assert_close(
+        as_sends(&communicator, Operation::Broadcast, bytes),
+        time,
+        1e-9,
+    );
+}
+
+/// On every shipped machine both forms of a ring collective agree within 1 % from 64 MB up.
+#[test]
+fn both_forms_agree_on_every_shipped_machine() {
+    let catalog = Catalog::shipped().unwrap();
+    let library = catalog.get::<LibrarySpec>("nccl-2").unwrap();
+    let mut machines = 0;
+    for name in catalog.names(Kind::Topology) {
+        let fabric = shipped(&catalog, name);
+        let gpus = fabric.topology.gpus();
+        if !(2..=16).contains(&gpus.len()) {
+            continue;
+        }
+        let communicator = Communicator::new(&fabric, &library, gpus).unwrap();
+        for operation in [
+            Operation::AllReduce,
+            Operation::AllGather,
+            Operation::ReduceScatter,
+        ] {
+            for bytes in [64e6, 256e6, 1e9] {
+                let one = as_one(&communicator, operation, bytes);
+                let sends = as_sends(&communicator, operation, bytes);
+                assert!(
+                    (one / sends - 1.0).abs() < 0.01,
+                    "{operation} of {bytes} B on {name}: {one} s as one, {sends} s as sends"
+                );
+            }
+        }
+        machines += 1;
+    }
+    assert!(machines >= 10, "only {machines} machines");
+}
+
+#[test]
+fn channels_are_those_the_fabric_carries() {
+    let catalog = Catalog::shipped().unwrap();
+    let library = catalog.get::<LibrarySpec>("nccl-2").unwrap();
+    let found = |name: &str| {
+        let fabric = shipped(&catalog, name);
+        let gpus = fabric.topology.gpus();
+        let communicator = Communicator::new(&fabric, &library, gpus).unwrap();
+        (
+            communicator.channels.len(),
+            communicator.slowest_transport(),
+        )
+    };
+    assert_eq!(
+        found("dgx-1-v100-32gb"),
+        (6, Transport::GpuLink),
+        "three rings, both ways"
+    );
+    assert_eq!(
+        found("dgx-a100-80gb"),
+        (1, Transport::GpuLink),
+        "one ring over all planes"
+    );
+    assert_eq!(
+        found("handbuilt-8x-rtx3090"),
+        (1, Transport::Staged),
+        "no peer-to-peer"
+    );
+}
+
+/// Ordered by the tree, a PCIe ring crosses the socket link once in each direction.
+#[test]
+fn a_pcie_ring_crosses_the_sockets_once_each_way() {
+    let catalog = Catalog::shipped().unwrap();
+    let library = catalog.get::<LibrarySpec>("nccl-2").unwrap();
+    let fabric = shipped(&catalog, "handbuilt-8x-a100-80gb-pcie");
+    let gpus = fabric.topology.gpus();
+    let communicator = Communicator::new(&fabric, &library, gpus).unwrap();
+    let socket: Vec<_> = (0..fabric.resources.len() as u32)
+        .map(narrows::engine::ResourceId)
+        .filter(|id| fabric.kind(*id) == ResourceKind::Socket)
+        .collect();
+    for direction in &socket[..2] {
+        let crossings = communicator.channels[0]
+            .paths
+            .iter()
+            .filter(|path| path.demands.of(*direction) > 0.0);
+        assert_eq!(crossings.count(), 1, "{}", fabric.resource(*direction).name);
+    }
+}
+
+proptest! {
+    #![proptest_config(crate::cases(48))]
+
+    /// More capacity on one link never slows a single collective.
+    #[test]
+    fn a_wider_link_never_slows_a_collective(
+        widths in prop::collection::vec(1u32..60, 8),
+        link in 0usize..8,
+        more in 1u32..60,
+        megabytes in 1u32..500,
+    ) {
+        let library = plain_library();
+        let time = |widths: &[u32]| {
+            let links: Vec<String> = widths
+                .iter()
+                .enumerate()
+                .map(|(gpu, width)| format!(
+                    "  - {{from: gpu{gpu}, to: hub{}, class: gpu-link, bandwidth: {width} GB/s}}",
+                    gpu / 4
+                ))
+                .collect();
+            let hub = "{switch: {kind: switch, name: hub, class: gpu-link}}";
+            let fabric = from_yaml(&format!(
+                "kind: topology\nname: t\ndevices:\n  gpu[0-7]: a100-sxm-80gb\n  \
+                 hub[0-1]: {hub}\nlinks:\n  \
+                 - {{from: hub0, to: hub1, class: gpu-link, bandwidth: 20 GB/s}}\n{}\n",
+                links.join("\n")
+            ));
+            let gpus = fabric.topology.gpus();
+            let communicator = Communicator::new(&fabric, &library, gpus).unwrap();
+            as_one(&communicator, Operation::AllReduce, f64::from(megabytes) * 1e6)
+        };
+        let before = time(&widths);
+        let mut wider = widths.clone();
+        wider[link] += more;
+        prop_assert!(time(&wider) <= before * (1.0 + 1e-12));
+    }
+}
