@@ -17,6 +17,8 @@ mod engine_laws;
 mod engine_properties;
 #[path = "all/flows_cli.rs"]
 mod flows_cli;
+#[path = "all/folding.rs"]
+mod folding;
 #[path = "all/fuzz.rs"]
 mod fuzz;
 #[path = "all/interface.rs"]
