@@ -109,6 +109,13 @@ fn group(fabric: &Fabric, args: &Args) -> Result<Vec<DeviceId>, Diagnostic> {
     let gpus = fabric.topology.gpus();
     let copies = args.nodes.max(1) as usize;
     let available = gpus.len() / copies;
+    if gpus.len() < 2 {
+        return Err(Diagnostic::new(format!(
+            "`{}` has {available} GPU; a collective needs 2",
+            fabric.topology.name
+        ))
+        .at(fabric.topology.place.clone()));
+    }
     let used = args.gpus.unwrap_or(available);
     if used < 1 || used > available || used * copies < 2 {
         return Err(Diagnostic::new(format!(

@@ -5,7 +5,7 @@ use super::bandwidth::alone;
 use super::channels::{Channel, candidates};
 use super::operation::Operation;
 use super::ring::edge_demands;
-use crate::fabric::{Fabric, Transport};
+use crate::fabric::{Fabric, PeerRule, Transport, transfer};
 use crate::spec::{Diagnostic, LibrarySpec};
 use crate::topology::DeviceId;
 
@@ -93,17 +93,20 @@ impl<'a> Communicator<'a> {
 
     /// The message for a group that no ring can join.
     fn disconnected(&self) -> Diagnostic {
-        let names: Vec<&str> = self
-            .group
-            .iter()
-            .map(|id| self.fabric.topology.device(*id).name.as_str())
-            .collect();
-        Diagnostic::new(format!(
-            "no path connects the devices {} of `{}`",
-            names.join(", "),
-            self.fabric.topology.name
-        ))
-        .help("wire them to each other, to a switch, or to CPUs that are wired to each other")
+        let topology = &self.fabric.topology;
+        let name = |id: &DeviceId| topology.device(*id).name.as_str();
+        let first = self.group[0];
+        let reached = |to: &DeviceId| {
+            transfer(self.fabric, first, *to, PeerRule::ThroughHost, false).is_some()
+        };
+        let apart = self.group[1..].iter().find(|id| !reached(id));
+        let message = match apart {
+            Some(id) => format!("no path leads from `{}` to `{}`", name(&first), name(id)),
+            None => "no ring joins the GPUs".to_string(),
+        };
+        Diagnostic::new(format!("{message} in `{}`", topology.name))
+            .at(topology.place.clone())
+            .help("wire them to each other, to a switch, or to CPUs that are wired to each other")
     }
 }
 

@@ -1,19 +1,15 @@
 //! Attention: fused (scores stay on chip) and as separate products with a softmax between.
 
 use super::KernelCost;
-use super::device::{Unsupported, achievable_peak, vector_peak};
-use super::share::{RAMP_S, busy_units, occupancy, stream_bytes};
+use super::device::{Device, Unsupported};
+use super::share::{RAMP_S, activation_bytes, busy_units, occupancy, stream_bytes};
 use crate::model::{element_bytes, visible_pairs};
-use crate::spec::{GpuSpec, Precision};
+use crate::spec::Precision;
 
-/// Rate of a fused forward kernel relative to a large GEMM. FlashAttention-2 (arXiv 2307.08691,
-/// section 4.1) reports up to 73 % of the A100's peak without a mask, where GEMMs reach 87 %: 0.84
-/// at best. Long causal prompts of the calibration set: 0.65 to 0.68 on the H100, about 0.8 on the
-/// RTX 4090. In between.
-const FORWARD: f64 = 0.72;
-
-/// The same of its gradient: 63 % of the A100's peak in the same paper, so 63/73 of the forward.
-const BACKWARD: f64 = FORWARD * 63.0 / 73.0;
+/// Rate of the gradient of a fused kernel relative to the forward kernel's, which is the
+/// catalogue's `attention`: 63 % and 73 % of the A100's peak (FlashAttention-2, arXiv 2307.08691,
+/// section 4.1).
+const BACKWARD: f64 = 63.0 / 73.0;
 
 /// Query rows of one work item (FlashAttention-2, section 3.3: blocks of 64 or 128).
 const BLOCK_ROWS: u64 = 64;
@@ -25,6 +21,15 @@ const BLOCK_CONTEXT: u64 = 128;
 /// as many queries are decoding: the heads that share keys are taken together, and the context is
 /// cut (FlashDecoding).
 const MIN_ROWS: u64 = 16;
+
+/// Tokens of context that a piece of work could have attended to while it starts and ends: two
+/// stages of loads before the first product. Fitted on the decoding rows of the RTX PRO 6000 and
+/// the prompts of H100 and RTX 4090 (calibration set).
+const FILL_CONTEXT: f64 = 64.0;
+
+/// Kernels of a decoding step: plan the parts, write the new keys, attend, join the parts. The
+/// floor of the decoding rows (calibration set) is 12 us on RTX PRO 6000 and 14 us on A100.
+const DECODE_KERNELS: f64 = 4.0;
 
 /// Shortest part of a context that is worth a work item of its own.
 const MIN_SPLIT: u64 = 256;
@@ -48,27 +53,32 @@ pub(super) struct Attention {
 
 /// Attention in one kernel. Keys and values are read once: the blocks of one head run side by side
 /// and find them in the last-level cache.
-pub(super) fn fused(a: Attention, gpu: &GpuSpec) -> Result<KernelCost, Unsupported> {
-    let rate = achievable_peak(gpu, a.precision)?;
-    let efficiency = if a.backward { BACKWARD } else { FORWARD };
-    let compute = a.flops * a.padding() / (rate * efficiency);
-    let vram_bytes = stream_bytes(a.operand_bytes());
-    let units = u64::from(gpu.compute.units.value);
-    let passes = if a.backward { 3.0 } else { 1.0 };
+pub(super) fn fused(a: Attention, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
+    let gradient = if a.backward { BACKWARD } else { 1.0 };
+    let rate = device.rate(a.precision)? * device.attention * gradient;
+    let vram_bytes = a.traffic(device);
+    // The gradient has a kernel before it (sums of O · dO) and one after (dQ to its format), a cut
+    // context one that joins its parts.
+    let kernels = match (a.backward, a.decoding()) {
+        (true, _) => 3.0,
+        (false, true) => DECODE_KERNELS,
+        (false, false) => 1.0,
+    };
     Ok(KernelCost {
-        // The gradient has a kernel before it (sums of O · dO) and one after (dQ to its format).
-        launch_s: passes * gpu.launch.value.0 + RAMP_S,
-        compute_device_s: compute.max(busy_units(vram_bytes, gpu)),
-        compute_share: occupancy(a.work_items(units), units),
+        launch_s: kernels * device.launch_s + RAMP_S,
+        compute_device_s: (a.flops * a.padding() / rate).max(busy_units(vram_bytes, device)),
+        compute_share: occupancy(a.work_items(device.units), device.units),
         vram_bytes,
         flops: a.flops,
-    })
+        tiling: None,
+    }
+    .with_collisions(device))
 }
 
 /// Attention as separate kernels: a product, scale and mask, softmax, a product; backward the
 /// gradient of each. The products compute the whole rectangle of scores whatever the mask, and
 /// every score is written and read between the kernels.
-pub(super) fn unfused(a: Attention, gpu: &GpuSpec) -> Result<KernelCost, Unsupported> {
+pub(super) fn unfused(a: Attention, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
     let scores = (a.batch * a.heads * a.query) as f64 * a.context as f64;
     let products = if a.backward { 4.0 } else { 2.0 };
     let product_flops = products * 2.0 * scores * a.head_dim as f64;
@@ -77,13 +87,14 @@ pub(super) fn unfused(a: Attention, gpu: &GpuSpec) -> Result<KernelCost, Unsuppo
     // gradient (read and written), read twice.
     let passes = if a.backward { 9.0 } else { 6.0 };
     let kernels = if a.backward { 6.0 } else { 4.0 };
-    let softmax_s = 8.0 * scores / vector_peak(gpu)?;
+    let softmax_s = 8.0 * scores / device.vector_rate()?;
     Ok(KernelCost {
-        launch_s: kernels * gpu.launch.value.0,
-        compute_device_s: product_flops / achievable_peak(gpu, a.precision)? + softmax_s,
+        launch_s: kernels * device.launch_s,
+        compute_device_s: product_flops / device.rate(a.precision)? + softmax_s,
         compute_share: 1.0,
         vram_bytes: a.operand_bytes() + passes * scores * element_bytes(a.precision),
         flops: a.flops,
+        tiling: None,
     })
 }
 
@@ -128,7 +139,22 @@ impl Attention {
         } else {
             0.0
         };
-        (visible + diagonal).min(query * context) / visible
+        let fill = query * FILL_CONTEXT;
+        ((visible + diagonal).min(query * context) + fill) / visible
+    }
+
+    /// VRAM traffic as a plain stream's \[B\]. Prompts find what was just written in the cache;
+    /// decoders read a cache of keys and values that was not, each piece of it with a start of
+    /// [`FILL_CONTEXT`] tokens.
+    fn traffic(&self, device: &Device<'_>) -> f64 {
+        if self.decoding() && !self.backward {
+            let blocks = (self.batch * self.kv_heads).max(1);
+            let pieces = self.work_items(device.units) as f64 / blocks as f64;
+            let fill = 1.0 + pieces * FILL_CONTEXT / self.context as f64;
+            stream_bytes(self.operand_bytes()) * fill
+        } else {
+            stream_bytes(activation_bytes(self.operand_bytes(), device))
+        }
     }
 
     /// Queries, keys, values and output once; backward also the output's gradient, and the three
@@ -154,6 +180,7 @@ mod tests {
 
     const RATE: f64 = 312e12 * 0.87;
     const BANDWIDTH: f64 = 2039e9 * 0.9;
+    const FORWARD: f64 = 0.8;
 
     fn operator(batch: u64, query: u64, context: u64, fused: bool, backward: bool) -> Operator {
         let kv_precision = Precision::Bf16;
@@ -188,7 +215,7 @@ mod tests {
         assert!((1.0..1.02).contains(&ratio), "{ratio}");
         let backward = cost(4, 16384, 16384, true, true);
         assert_eq!(backward.flops, 2.5 * forward.flops);
-        let ratio = backward.alone_s(BANDWIDTH) * RATE * BACKWARD / backward.flops;
+        let ratio = backward.alone_s(BANDWIDTH) * RATE * FORWARD * BACKWARD / backward.flops;
         assert!((1.0..1.02).contains(&ratio), "{ratio}");
     }
 

@@ -1,6 +1,6 @@
-//! What a device reaches in a number format.
+//! What a device reaches: rates, bandwidth and times, drawn together from its file.
 
-use crate::spec::{GpuSpec, Precision};
+use crate::spec::{CpuSpec, GpuSpec, Precision};
 
 /// A device cannot compute in a format, nor in one that could stand in for it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,7 +15,7 @@ pub struct Unsupported {
 }
 
 /// All formats, widest first.
-const ALL: [Precision; 8] = [
+pub const FORMATS: [Precision; 8] = [
     Precision::Fp64,
     Precision::Fp32,
     Precision::Tf32,
@@ -30,41 +30,168 @@ const ALL: [Precision; 8] = [
 /// TFLOP/s (datasheet). Streams are bound by memory long before this matters.
 const MATRIX_PER_VECTOR: f64 = 16.0;
 
-/// Rate of matrix products in a format \[FLOP/s\], from the datasheet.
-///
-/// Formats a device lacks run as libraries run them: TF32 as FP32, and FP16 or BF16 by conversion
-/// to FP32, at its vector rate (V100, T4 and Pascal cards have no BF16 units). Narrower formats
-/// have no such stand-in, because the weights would have to be unpacked by another kernel.
+/// A device's figures as kernels need them; a few hundred bytes, cheap to make.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Device<'a> {
+    /// Name in the catalogue.
+    pub name: &'a str,
+    /// Units that take one tile at a time.
+    pub units: u64,
+    /// Clock \[Hz\].
+    pub clock_hz: f64,
+    /// Datasheet rates by format, in the order of [`FORMATS`] \[FLOP/s\]; 0 for none.
+    peaks: [f64; 8],
+    /// Share of each that a large product reaches.
+    shares: [f64; 8],
+    /// Memory bandwidth that a large stream reaches \[B/s\].
+    pub bandwidth: f64,
+    /// Last-level cache \[B\].
+    pub cache: f64,
+    /// Time from one kernel to the next \[s\].
+    pub launch_s: f64,
+    /// Rate of fused attention relative to a large product.
+    pub attention: f64,
+}
+
+impl<'a> Device<'a> {
+    /// A GPU or another accelerator, complete as the catalogue gives it.
+    pub fn of_gpu(gpu: &'a GpuSpec) -> Self {
+        let (compute, peak) = (&gpu.compute, &gpu.compute.peak);
+        let figures = [
+            &peak.fp64, &peak.fp32, &peak.tf32, &peak.fp16, &peak.bf16, &peak.fp8, &peak.int8,
+            &peak.fp4,
+        ];
+        let share = |format| {
+            let own = compute.achievable_by_format.get(&format);
+            own.unwrap_or(&compute.achievable).value.0
+        };
+        Self {
+            name: &gpu.name,
+            units: u64::from(compute.units.value).max(1),
+            clock_hz: compute.clock.value.0,
+            peaks: figures.map(|figure| figure.as_ref().map_or(0.0, |figure| figure.value.0)),
+            shares: FORMATS.map(share),
+            bandwidth: vram_bandwidth(gpu),
+            cache: gpu.memory.l2.as_ref().map_or(0.0, |l2| l2.value.0),
+            launch_s: gpu.launch.value.0,
+            attention: compute.attention.value.0,
+        }
+    }
+
+    /// A CPU socket: its cores are the units.
+    pub fn of_cpu(cpu: &'a CpuSpec) -> Self {
+        let rate = |figure: &Option<crate::spec::Figure<crate::units::FlopsPerSecond>>| {
+            figure.as_ref().map_or(0.0, |figure| figure.value.0)
+        };
+        let memory = &cpu.memory;
+        let mut peaks = [0.0; 8];
+        peaks[index(Precision::Fp64)] = rate(&cpu.fp64);
+        peaks[index(Precision::Fp32)] = cpu.fp32.value.0;
+        peaks[index(Precision::Bf16)] = rate(&cpu.bf16);
+        peaks[index(Precision::Int8)] = rate(&cpu.int8);
+        Self {
+            name: &cpu.name,
+            units: u64::from(cpu.cores.value).max(1),
+            clock_hz: cpu.clock.value.0,
+            peaks,
+            shares: [cpu.achievable.value.0; 8],
+            bandwidth: memory.bandwidth.value.0 * memory.achievable.value.0,
+            cache: memory.l2.as_ref().map_or(0.0, |l2| l2.value.0),
+            launch_s: CPU_WAKE_S,
+            attention: CPU_ATTENTION,
+        }
+    }
+
+    /// The format in which products of `precision` run: itself, or what stands in for it.
+    ///
+    /// TF32 runs as FP32. FP16 and BF16 stand in for each other, and for FP8 and FP4, whose numbers
+    /// are unpacked on the way to the matrix units; where there are no 16-bit units either, all of
+    /// them run as FP32 (V100, T4 and Pascal cards have no BF16, the A100 no FP8).
+    ///
+    /// # Errors
+    /// There is no stand-in.
+    pub fn runs_as(&self, precision: Precision) -> Result<Precision, Unsupported> {
+        use Precision::{Bf16, Fp4, Fp8, Fp16, Fp32, Fp64, Int8, Tf32};
+        let order: &[Precision] = match precision {
+            Fp64 => &[Fp64],
+            Fp32 => &[Fp32],
+            Tf32 => &[Tf32, Fp32],
+            Fp16 => &[Fp16, Bf16, Fp32],
+            Bf16 => &[Bf16, Fp16, Fp32],
+            Fp8 => &[Fp8, Bf16, Fp16, Fp32],
+            Int8 => &[Int8],
+            Fp4 => &[Fp4, Fp8, Bf16, Fp16, Fp32],
+        };
+        let found = order.iter().find(|other| self.peaks[index(**other)] > 0.0);
+        found.copied().ok_or_else(|| self.unsupported(precision))
+    }
+
+    /// Rate of matrix products in a format or its stand-in \[FLOP/s\], from the datasheet.
+    ///
+    /// # Errors
+    /// The format and its stand-ins are all absent.
+    pub fn peak(&self, precision: Precision) -> Result<f64, Unsupported> {
+        Ok(self.peaks[index(self.runs_as(precision)?)])
+    }
+
+    /// Rate of a large matrix product in a format \[FLOP/s\].
+    ///
+    /// # Errors
+    /// As [`Device::peak`].
+    pub fn rate(&self, precision: Precision) -> Result<f64, Unsupported> {
+        let at = index(self.runs_as(precision)?);
+        Ok(self.peaks[at] * self.shares[at])
+    }
+
+    /// Rate of vector operations \[FLOP/s\].
+    ///
+    /// # Errors
+    /// The device has neither an FP32 nor a 16-bit nor an 8-bit rate.
+    pub fn vector_rate(&self) -> Result<f64, Unsupported> {
+        use Precision::{Bf16, Fp16, Fp32, Int8};
+        let rate = |format| self.peaks[index(format)];
+        let matrix = rate(Bf16).max(rate(Fp16)).max(rate(Int8) / 2.0);
+        match rate(Fp32) {
+            vector if vector > 0.0 => Ok(vector),
+            _ if matrix > 0.0 => Ok(matrix / MATRIX_PER_VECTOR),
+            _ => Err(self.unsupported(Fp32)),
+        }
+    }
+
+    fn unsupported(&self, wanted: Precision) -> Unsupported {
+        let available: Vec<&str> = FORMATS
+            .into_iter()
+            .filter(|format| self.peaks[index(*format)] > 0.0)
+            .map(format_name)
+            .collect();
+        Unsupported {
+            device: self.name.to_string(),
+            wanted: format_name(wanted),
+            available: match available.as_slice() {
+                [] => "none at all".to_string(),
+                names => names.join(", "),
+            },
+        }
+    }
+}
+
+/// Time to wake a pool of threads on a CPU \[s\]: reasoned, a few times the 1 us of a futex.
+const CPU_WAKE_S: f64 = 3e-6;
+
+/// Fused attention on a CPU relative to a large product: reasoned, as on other vector units.
+const CPU_ATTENTION: f64 = 0.5;
+
+/// Place in [`FORMATS`].
+fn index(precision: Precision) -> usize {
+    precision as usize
+}
+
+/// Rate of matrix products of a GPU in a format \[FLOP/s\], from the datasheet.
 ///
 /// # Errors
-/// The format and its stand-in are both absent.
+/// The format and its stand-ins are all absent.
 pub fn peak(gpu: &GpuSpec, precision: Precision) -> Result<f64, Unsupported> {
-    let fallback = match precision {
-        Precision::Tf32 | Precision::Fp16 | Precision::Bf16 => own(gpu, Precision::Fp32),
-        _ => None,
-    };
-    own(gpu, precision)
-        .or(fallback)
-        .ok_or_else(|| unsupported(gpu, precision))
-}
-
-/// Rate of a large matrix product in a format \[FLOP/s\].
-///
-/// # Errors
-/// As [`peak`].
-pub fn achievable_peak(gpu: &GpuSpec, precision: Precision) -> Result<f64, Unsupported> {
-    Ok(peak(gpu, precision)? * gpu.compute.achievable.value.0)
-}
-
-/// Rate of vector operations \[FLOP/s\].
-///
-/// # Errors
-/// The device has neither an FP32 nor a 16-bit rate.
-pub fn vector_peak(gpu: &GpuSpec) -> Result<f64, Unsupported> {
-    own(gpu, Precision::Fp32)
-        .or_else(|| own(gpu, Precision::Bf16).map(|rate| rate / MATRIX_PER_VECTOR))
-        .or_else(|| own(gpu, Precision::Fp16).map(|rate| rate / MATRIX_PER_VECTOR))
-        .ok_or_else(|| unsupported(gpu, Precision::Fp32))
+    Device::of_gpu(gpu).peak(precision)
 }
 
 /// VRAM bandwidth a large stream reaches \[B/s\].
@@ -72,41 +199,8 @@ pub fn vram_bandwidth(gpu: &GpuSpec) -> f64 {
     gpu.memory.bandwidth.value.0 * gpu.memory.achievable.value.0
 }
 
-/// The device's own rate in a format, if it has one.
-fn own(gpu: &GpuSpec, precision: Precision) -> Option<f64> {
-    let peaks = &gpu.compute.peak;
-    let figure = match precision {
-        Precision::Fp64 => &peaks.fp64,
-        Precision::Fp32 => &peaks.fp32,
-        Precision::Tf32 => &peaks.tf32,
-        Precision::Fp16 => &peaks.fp16,
-        Precision::Bf16 => &peaks.bf16,
-        Precision::Fp8 => &peaks.fp8,
-        Precision::Int8 => &peaks.int8,
-        Precision::Fp4 => &peaks.fp4,
-    };
-    figure.as_ref().map(|figure| figure.value.0)
-}
-
-fn unsupported(gpu: &GpuSpec, precision: Precision) -> Unsupported {
-    let available: Vec<&str> = ALL
-        .into_iter()
-        .filter(|other| own(gpu, *other).is_some())
-        .map(name)
-        .collect();
-    let available = match available.as_slice() {
-        [] => "none at all".to_string(),
-        names => names.join(", "),
-    };
-    Unsupported {
-        device: gpu.name.clone(),
-        wanted: name(precision),
-        available,
-    }
-}
-
 /// A format as workload files write it.
-fn name(precision: Precision) -> &'static str {
+pub fn format_name(precision: Precision) -> &'static str {
     match precision {
         Precision::Fp64 => "fp64",
         Precision::Fp32 => "fp32",
@@ -125,16 +219,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn formats_stand_at_their_index() {
+        for (place, format) in FORMATS.into_iter().enumerate() {
+            assert_eq!(index(format), place);
+        }
+    }
+
+    #[test]
     fn absent_formats_run_as_their_stand_in_or_not_at_all() {
         let mut gpu = a100();
         assert_eq!(peak(&gpu, Precision::Bf16), Ok(312e12));
         gpu.compute.peak.bf16 = None;
-        assert_eq!(peak(&gpu, Precision::Bf16), Ok(19.5e12));
-        assert_eq!(peak(&gpu, Precision::Tf32), Ok(19.5e12));
-        let error = peak(&gpu, Precision::Fp8).expect_err("no fp8");
+        let device = Device::of_gpu(&gpu);
+        assert_eq!(device.runs_as(Precision::Bf16), Ok(Precision::Fp16));
+        assert_eq!(device.runs_as(Precision::Fp8), Ok(Precision::Fp16));
+        assert_eq!(device.runs_as(Precision::Tf32), Ok(Precision::Fp32));
+        let error = device.peak(Precision::Int8).expect_err("no int8");
         assert_eq!(
             error.to_string(),
-            "`a100-sxm-80gb` has no fp8 rate; it has fp32, fp16"
+            "`a100-sxm-80gb` has no int8 rate; it has fp32, fp16"
         );
     }
 
@@ -142,13 +245,9 @@ mod tests {
     fn vector_rate_is_guessed_from_the_matrix_rate() {
         let mut gpu = a100();
         gpu.compute.peak.fp32 = None;
-        assert_eq!(vector_peak(&gpu), Ok(19.5e12));
+        assert_eq!(Device::of_gpu(&gpu).vector_rate(), Ok(19.5e12));
         gpu.compute.peak = crate::spec::Peaks::default();
-        assert!(
-            vector_peak(&gpu)
-                .expect_err("nothing")
-                .to_string()
-                .ends_with("none at all")
-        );
+        let error = Device::of_gpu(&gpu).vector_rate().expect_err("nothing");
+        assert!(error.to_string().ends_with("none at all"));
     }
 }

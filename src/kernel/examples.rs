@@ -17,6 +17,7 @@ compute:
     fp16: {value: 312 TFLOP/s, source: t}
     bf16: {value: 312 TFLOP/s, source: t}
   achievable: {value: 0.87, source: t}
+  attention: {value: 0.8, source: t}
 memory:
   size: {value: 80 GiB, source: t}
   bandwidth: {value: 2039 GB/s, source: t}

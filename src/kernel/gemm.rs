@@ -5,15 +5,15 @@
 //! tile and wave quantisation). Of all tile shapes and splits of K the fastest is taken, as a
 //! library's heuristic would.
 
-use super::KernelCost;
-use super::device::{Unsupported, achievable_peak, vram_bandwidth};
-use super::share::{RAMP_S, busy_units, occupancy, stream_bytes};
+use super::device::{Device, Unsupported};
+use super::share::{RAMP_S, busy_units, occupancy, overlapped, stream_bytes};
+use super::{KernelCost, Tiling};
 use crate::model::element_bytes;
-use crate::spec::{GpuSpec, Precision};
+use crate::spec::Precision;
 
 /// Sides of candidate tiles \[rows, columns\]: those of the CUTLASS profiler's default set, and
 /// flat ones for a decoder's few rows.
-const TILES: [[u64; 2]; 12] = [
+const TILES: [[u64; 2]; 14] = [
     [256, 128],
     [128, 256],
     [128, 128],
@@ -25,8 +25,15 @@ const TILES: [[u64; 2]; 12] = [
     [32, 128],
     [128, 32],
     [16, 128],
+    [128, 16],
     [16, 64],
+    [64, 16],
 ];
+
+/// Longer side that a tile of block-scaled 4-bit numbers has at least: their matrix instruction has
+/// no smaller one (PTX ISA, `tcgen05.mma` with `block_scale`: M of 128 or 256), and the kernels do
+/// not cut K.
+const FP4_SIDE: u64 = 128;
 
 /// Largest number of parts of K.
 const MAX_SPLIT: u64 = 32;
@@ -38,8 +45,17 @@ const PIPELINE_STEPS: f64 = 128.0;
 /// Re-use R at which fetching operands takes as long as multiplying them, where a tile of a rows
 /// and b columns multiplies each operand R = a·b/(a+b) times on average. Efficiency is then
 /// R/(R + this), taken relative to that of the largest tile, which is what the catalogue's
-/// `achievable` was measured with. Fitted on the A100 and H100 GEMM rows of the calibration set.
-const BALANCE_REUSE: f64 = 12.0;
+/// `achievable` was measured with. Fitted on the A100, A40, H100, L40S and B200 GEMM rows of the
+/// calibration set: flat from 6 to 12.
+const BALANCE_REUSE: f64 = 8.0;
+
+/// Cache bytes for each element of C whose operands are shared: tiles that run at about the same
+/// time form a block whose operands the cache holds while K goes by.
+const CACHE_PER_RESULT: f64 = 8.0;
+
+/// Vector operations to unpack one weight of a product with narrow weights: shift, mask, convert
+/// and scale two at a time (Marlin, arXiv 2408.11743, section 3.3).
+const UNPACK_OPERATIONS: f64 = 2.0;
 
 /// The shape of a product.
 #[derive(Debug, Clone, Copy)]
@@ -49,59 +65,153 @@ pub(super) struct Gemm {
     pub k: u64,
     pub batch: u64,
     pub precision: Precision,
+    /// Width of one number of B at rest, scales included \[B\].
+    pub weight_bytes: f64,
+}
+
+impl Gemm {
+    /// A product whose operands have the format it computes in.
+    pub fn plain([m, n, k, batch]: [u64; 4], precision: Precision) -> Self {
+        Self {
+            m,
+            n,
+            k,
+            batch,
+            precision,
+            weight_bytes: element_bytes(precision),
+        }
+    }
+
+    /// Bytes of A and B of one product.
+    fn operands(&self) -> f64 {
+        let a = self.m as f64 * element_bytes(self.precision);
+        (a + self.n as f64 * self.weight_bytes) * self.k as f64
+    }
+
+    fn flops(&self) -> f64 {
+        2.0 * self.m as f64 * self.n as f64 * self.k as f64 * self.batch as f64
+    }
+}
+
+/// What a tile shape means for a product, whatever the split of K.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    tile: [u64; 2],
+    /// Tiles of the whole product.
+    tiles: u64,
+    /// Device-seconds of one step of K of one tile, for all tiles.
+    step_s: f64,
+    /// VRAM traffic without partial sums \[B\].
+    bytes: f64,
 }
 
 /// The cheapest way to compute a product.
-pub(super) fn cost(gemm: Gemm, gpu: &GpuSpec) -> Result<KernelCost, Unsupported> {
-    let rate = achievable_peak(gpu, gemm.precision)?;
-    let bandwidth = vram_bandwidth(gpu);
-    let time = |cost: &KernelCost| cost.launch_s + cost.alone_s(bandwidth);
-    let mut best = candidate(gemm, gpu, rate, TILES[0], 1);
+pub(super) fn cost(gemm: Gemm, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
+    let rate = device.rate(gemm.precision)?;
+    let unpack_s = unpack(gemm, device)?;
+    let first = Cut::new(gemm, device, rate, TILES[0]);
+    let mut best = (f64::INFINITY, first, 1);
     for tile in TILES {
-        for split in splits(gemm, gpu, tile) {
-            let other = candidate(gemm, gpu, rate, tile, split);
-            if time(&other) < time(&best) {
-                best = other;
+        if gemm.precision == Precision::Fp4 && tile[0].max(tile[1]) < FP4_SIDE {
+            continue;
+        }
+        let cut = Cut::new(gemm, device, rate, tile);
+        let mut split = 1;
+        loop {
+            let time = cut.seconds(gemm, device, split, unpack_s);
+            if time < best.0 {
+                best = (time, cut, split);
+            }
+            split *= 2;
+            if !cut.splits(gemm, device, split) {
+                break;
             }
         }
     }
-    Ok(best)
+    let (_, cut, split) = best;
+    Ok(cut.cost(gemm, device, split, unpack_s))
 }
 
-/// Powers of two by which K may be cut: only while tiles are fewer than two waves and each part
-/// still outlasts the pipeline's filling.
-fn splits(gemm: Gemm, gpu: &GpuSpec, tile: [u64; 2]) -> impl Iterator<Item = u64> {
-    let enough = 2 * u64::from(gpu.compute.units.value);
-    let tiles = tile_count(gemm, tile);
-    std::iter::successors(Some(1), |split| Some(split * 2)).take_while(move |&split| {
-        let useful = (gemm.k / split) as f64 >= 2.0 * PIPELINE_STEPS;
-        split == 1 || (split <= MAX_SPLIT && useful && tiles * split / 2 < enough)
-    })
-}
-
-/// Tiles of a product without splitting K.
-fn tile_count(gemm: Gemm, [rows, columns]: [u64; 2]) -> u64 {
-    gemm.m.div_ceil(rows) * gemm.n.div_ceil(columns) * gemm.batch
-}
-
-/// The cost with one tile shape and split.
-fn candidate(gemm: Gemm, gpu: &GpuSpec, rate: f64, tile: [u64; 2], split: u64) -> KernelCost {
-    let units = u64::from(gpu.compute.units.value);
-    let [rows, columns] = tile.map(|side| side as f64);
-    let tiles = tile_count(gemm, tile) * split;
-    let steps = gemm.k as f64 / split as f64 + PIPELINE_STEPS;
-    let tile_flops = 2.0 * rows * columns * steps;
-    let compute = tiles as f64 * tile_flops / (rate * efficiency(tile));
-    let vram_bytes = stream_bytes(traffic(gemm, gpu, tile, split));
-    // Partial sums are added by a second kernel.
-    let launches = if split > 1 { 2.0 } else { 1.0 };
-    KernelCost {
-        launch_s: launches * gpu.launch.value.0 + RAMP_S,
-        compute_device_s: compute.max(busy_units(vram_bytes, gpu)),
-        compute_share: occupancy(tiles, units),
-        vram_bytes,
-        flops: 2.0 * gemm.m as f64 * gemm.n as f64 * gemm.k as f64 * gemm.batch as f64,
+/// Device-seconds to unpack weights that are narrower than what is multiplied.
+fn unpack(gemm: Gemm, device: &Device<'_>) -> Result<f64, Unsupported> {
+    if gemm.weight_bytes >= element_bytes(gemm.precision) {
+        return Ok(0.0);
     }
+    let weights = (gemm.n * gemm.batch) as f64 * gemm.k as f64;
+    Ok(UNPACK_OPERATIONS * weights / device.vector_rate()?)
+}
+
+impl Cut {
+    fn new(gemm: Gemm, device: &Device<'_>, rate: f64, tile: [u64; 2]) -> Self {
+        let [rows, columns] = tile;
+        let tiles = gemm.m.div_ceil(rows) * gemm.n.div_ceil(columns) * gemm.batch;
+        let tile_flops = 2.0 * (rows * columns) as f64;
+        Self {
+            tile,
+            tiles,
+            step_s: tiles as f64 * tile_flops / (rate * efficiency(tile)),
+            bytes: traffic(gemm, device, tile),
+        }
+    }
+
+    /// Whether K may be cut into so many parts: only while tiles are fewer than two waves and each
+    /// part still outlasts the pipeline's filling.
+    fn splits(&self, gemm: Gemm, device: &Device<'_>, split: u64) -> bool {
+        let useful = (gemm.k / split) as f64 >= 2.0 * PIPELINE_STEPS;
+        let idle = self.tiles * split / 2 < 2 * device.units;
+        split <= MAX_SPLIT && useful && idle && gemm.precision != Precision::Fp4
+    }
+
+    /// Compute units' time and share, VRAM traffic and launches of one split.
+    fn demands(&self, gemm: Gemm, device: &Device<'_>, split: u64, unpack_s: f64) -> Demands {
+        let compute_s = self.step_s * (gemm.k as f64 + split as f64 * PIPELINE_STEPS) + unpack_s;
+        // A split writes and reads FP32 partial sums, and a second kernel adds them.
+        let (partial, launches) = if split > 1 {
+            let results = (gemm.m * gemm.batch) as f64 * gemm.n as f64;
+            (8.0 * split as f64 * results, 2.0)
+        } else {
+            (0.0, 1.0)
+        };
+        let vram_bytes = stream_bytes(self.bytes + partial);
+        Demands {
+            compute_s: compute_s.max(busy_units(vram_bytes, device)),
+            share: occupancy(self.tiles * split, device.units),
+            vram_bytes,
+            launch_s: launches * device.launch_s + RAMP_S,
+        }
+    }
+
+    fn seconds(&self, gemm: Gemm, device: &Device<'_>, split: u64, unpack_s: f64) -> f64 {
+        let demands = self.demands(gemm, device, split, unpack_s);
+        let moving = demands.vram_bytes / device.bandwidth;
+        demands.launch_s + overlapped(demands.compute_s / demands.share, moving)
+    }
+
+    fn cost(&self, gemm: Gemm, device: &Device<'_>, split: u64, unpack_s: f64) -> KernelCost {
+        let demands = self.demands(gemm, device, split, unpack_s);
+        KernelCost {
+            launch_s: demands.launch_s,
+            compute_device_s: demands.compute_s,
+            compute_share: demands.share,
+            vram_bytes: demands.vram_bytes,
+            flops: gemm.flops(),
+            tiling: Some(Tiling {
+                rows: self.tile[0],
+                columns: self.tile[1],
+                split,
+            }),
+        }
+        .with_collisions(device)
+    }
+}
+
+/// What one way to compute a product asks for.
+#[derive(Debug, Clone, Copy)]
+struct Demands {
+    compute_s: f64,
+    share: f64,
+    vram_bytes: f64,
+    launch_s: f64,
 }
 
 /// Rate of a tile shape relative to the largest's, from operand re-use.
@@ -114,27 +224,22 @@ fn efficiency(tile: [u64; 2]) -> f64 {
 }
 
 /// VRAM traffic \[B\]: A, B and C once. Where A and B together exceed the last-level cache, each
-/// wave loads the rows and columns its tiles lie in, the block of tiles being as square as the
-/// product allows. A split of K writes and reads FP32 partial sums.
-fn traffic(gemm: Gemm, gpu: &GpuSpec, [rows, columns]: [u64; 2], split: u64) -> f64 {
-    let width = element_bytes(gemm.precision);
+/// block of tiles that run together loads the rows and columns it lies in, the block being as
+/// square as the product allows.
+fn traffic(gemm: Gemm, device: &Device<'_>, [rows, columns]: [u64; 2]) -> f64 {
     let [m, n, k] = [gemm.m, gemm.n, gemm.k].map(|side| side as f64);
-    let operands = (m + n) * k * width;
-    let cache = gpu.memory.l2.as_ref().map_or(0.0, |figure| figure.value.0);
-    let loaded = if operands > cache {
-        let area = f64::from(gpu.compute.units.value) * (rows * columns) as f64;
-        let waves = (m * n / area).max(1.0);
+    let operands = gemm.operands();
+    let loaded = if operands > device.cache {
+        let wave = device.units as f64 * (rows * columns) as f64;
+        let area = wave.max(device.cache / CACHE_PER_RESULT);
+        let blocks = (m * n / area).max(1.0);
         let [block_m, block_n] = block(m, n, area);
-        (waves * (block_m + block_n) * k * width).max(operands)
+        let width = element_bytes(gemm.precision);
+        (blocks * (block_m * width + block_n * gemm.weight_bytes) * k).max(operands)
     } else {
         operands
     };
-    let partial = if split > 1 {
-        2.0 * split as f64 * m * n * 4.0
-    } else {
-        0.0
-    };
-    (loaded + output_bytes(gemm.precision) * m * n + partial) * gemm.batch as f64
+    (loaded + output_bytes(gemm.precision) * m * n) * gemm.batch as f64
 }
 
 /// Sides of the most square block of `area` that fits in m × n.
@@ -159,18 +264,12 @@ mod tests {
     const BANDWIDTH: f64 = 2039e9 * 0.9;
 
     fn gemm(m: u64, n: u64, k: u64) -> Gemm {
-        let precision = Precision::Bf16;
-        Gemm {
-            m,
-            n,
-            k,
-            batch: 1,
-            precision,
-        }
+        Gemm::plain([m, n, k, 1], Precision::Bf16)
     }
 
     fn best(m: u64, n: u64, k: u64) -> KernelCost {
-        cost(gemm(m, n, k), &a100()).expect("supported")
+        let gpu = a100();
+        cost(gemm(m, n, k), &Device::of_gpu(&gpu)).expect("supported")
     }
 
     fn seconds(m: u64, n: u64, k: u64) -> f64 {
@@ -187,10 +286,13 @@ mod tests {
 
     #[test]
     fn one_tile_more_than_a_wave_costs_a_wave() {
+        let gpu = a100();
+        let device = Device::of_gpu(&gpu);
         let time = |tiles: u64| {
             let product = gemm(256 * tiles, 128, 8192);
-            let cost = candidate(product, &a100(), RATE, [256, 128], 1);
-            cost.compute_device_s / cost.compute_share
+            let demands =
+                Cut::new(product, &device, RATE, [256, 128]).demands(product, &device, 1, 0.0);
+            demands.compute_s / demands.share
         };
         let wave = 2.0 * 256.0 * 128.0 * (8192.0 + PIPELINE_STEPS) * 108.0 / RATE;
         assert!((time(108) / wave - 1.0).abs() < 1e-12);
@@ -203,7 +305,7 @@ mod tests {
         // 9 · 12 tiles of 128 × 256 fill the A100 once; one more row of them does not fit.
         let full = seconds(9 * 256, 12 * 128, 8192);
         let over = seconds(9 * 256 + 64, 12 * 128, 8192);
-        assert!(over > 1.15 * full, "{full} {over}");
+        assert!(over > 1.1 * full, "{full} {over}");
     }
 
     #[test]
@@ -212,30 +314,52 @@ mod tests {
         let vram = cost.vram_bytes / BANDWIDTH;
         assert_eq!(cost.alone_s(BANDWIDTH), vram);
         let weights = 28672.0 * 8192.0 * 2.0;
-        assert!((cost.vram_bytes * 0.94 / weights - 1.0).abs() < 1e-3);
+        assert!((cost.vram_bytes * 0.94 / weights - 1.0).abs() < 0.05);
     }
 
     #[test]
     fn k_is_split_only_while_units_are_idle() {
         let gpu = a100();
-        let few: Vec<u64> = splits(gemm(128, 128, 8192), &gpu, [128, 128]).collect();
-        assert_eq!(few, [1, 2, 4, 8, 16, 32]);
-        let many: Vec<u64> = splits(gemm(8192, 8192, 8192), &gpu, [128, 128]).collect();
-        assert_eq!(many, [1]);
-        let short: Vec<u64> = splits(gemm(128, 128, 512), &gpu, [128, 128]).collect();
-        assert_eq!(short, [1, 2]);
+        let device = Device::of_gpu(&gpu);
+        let most = |product: Gemm| {
+            let cut = Cut::new(product, &device, RATE, [128, 128]);
+            let allowed = |split: &u64| cut.splits(product, &device, *split);
+            [2, 4, 8, 16, 32, 64].into_iter().take_while(allowed).last()
+        };
+        assert_eq!(most(gemm(128, 128, 8192)), Some(32));
+        assert_eq!(most(gemm(8192, 8192, 8192)), None);
+        assert_eq!(most(gemm(128, 128, 512)), Some(2));
     }
 
     #[test]
-    fn operands_in_cache_are_read_once_and_others_by_each_wave() {
+    fn operands_in_cache_are_read_once_and_others_by_each_block() {
         let gpu = a100();
-        let small = traffic(gemm(1024, 1024, 1024), &gpu, [128, 128], 1);
+        let device = Device::of_gpu(&gpu);
+        let small = traffic(gemm(1024, 1024, 1024), &device, [128, 128]);
         assert_eq!(small, 3.0 * 1024.0 * 1024.0 * 2.0);
-        let area: f64 = 108.0 * 256.0 * 128.0;
+        let area = device.cache / CACHE_PER_RESULT;
         let side = 16384.0;
         let loaded = side * side / area * 2.0 * area.sqrt() * side * 2.0;
-        let large = traffic(gemm(16384, 16384, 16384), &gpu, [256, 128], 1);
+        let large = traffic(gemm(16384, 16384, 16384), &device, [256, 128]);
         assert!((large / (loaded + side * side * 2.0) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn narrow_weights_save_traffic_and_cost_unpacking() {
+        let gpu = a100();
+        let device = Device::of_gpu(&gpu);
+        let four_bit = |m| Gemm {
+            weight_bytes: 0.5 + 2.0 / 128.0,
+            ..gemm(m, 16384, 16384)
+        };
+        let time = |product| {
+            let cost = cost(product, &device).expect("supported");
+            cost.alone_s(device.bandwidth)
+        };
+        let few = time(gemm(1, 16384, 16384)) / time(four_bit(1));
+        assert!((3.5..4.0).contains(&few), "{few}");
+        let many = time(gemm(8192, 16384, 16384)) / time(four_bit(8192));
+        assert!((0.97..1.0).contains(&many), "{many}");
     }
 
     proptest! {

@@ -12,7 +12,7 @@ mod gemm;
 mod share;
 mod stream;
 
-pub use device::{Unsupported, achievable_peak, peak, vector_peak, vram_bandwidth};
+pub use device::{Device, FORMATS, Unsupported, format_name, peak, vram_bandwidth};
 
 use crate::model::{Operator, Shape};
 use crate::spec::GpuSpec;
@@ -32,6 +32,44 @@ pub struct KernelCost {
     pub vram_bytes: f64,
     /// Useful operations \[FLOP\].
     pub flops: f64,
+    /// How a product is cut; `None` for other operators.
+    pub tiling: Option<Tiling>,
+}
+
+/// How a product is cut into pieces of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tiling {
+    /// Rows of a tile of the result.
+    pub rows: u64,
+    /// Its columns.
+    pub columns: u64,
+    /// Parts that K is cut into.
+    pub split: u64,
+}
+
+/// What decides how long a kernel takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// The units compute all the time.
+    Compute,
+    /// VRAM moves data all the time.
+    Vram,
+    /// Units stand idle for want of pieces of work: too few, or a last wave half empty.
+    Waves,
+    /// Starting and ending.
+    Launch,
+}
+
+impl Bound {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Compute => "compute units",
+            Self::Vram => "VRAM",
+            Self::Waves => "idle units (waves)",
+            Self::Launch => "launch",
+        }
+    }
 }
 
 impl KernelCost {
@@ -41,34 +79,92 @@ impl KernelCost {
         (self.compute_device_s / self.compute_share).max(self.vram_bytes / vram_bandwidth)
     }
 
+    /// Time on an otherwise idle device, start and end included \[s\].
+    pub fn total_s(&self, device: &Device<'_>) -> f64 {
+        self.launch_s + self.alone_s(device.bandwidth)
+    }
+
+    /// What decides how long it takes.
+    pub fn bound(&self, device: &Device<'_>) -> Bound {
+        let compute = self.compute_device_s / self.compute_share;
+        let moving = self.vram_bytes / device.bandwidth;
+        if self.launch_s >= compute.max(moving) {
+            Bound::Launch
+        } else if moving >= compute {
+            Bound::Vram
+        } else if self.compute_share < 0.75 {
+            Bound::Waves
+        } else {
+            Bound::Compute
+        }
+    }
+
+    /// The same with the time that computing and moving lose to each other, charged to whichever
+    /// of them takes longer.
+    fn with_collisions(self, device: &Device<'_>) -> Self {
+        let compute = self.compute_device_s / self.compute_share;
+        let moving = self.vram_bytes / device.bandwidth;
+        let time = share::overlapped(compute, moving);
+        if moving >= compute {
+            Self {
+                vram_bytes: time * device.bandwidth,
+                ..self
+            }
+        } else {
+            Self {
+                compute_device_s: time * self.compute_share,
+                ..self
+            }
+        }
+    }
+
     /// Useful operations for each byte of VRAM traffic \[FLOP/B\].
     pub fn intensity(&self) -> f64 {
         self.flops / self.vram_bytes
     }
 }
 
-/// What an operator asks of a device.
+/// What an operator asks of a GPU.
 ///
 /// # Errors
 /// The device cannot compute in the operator's format.
 pub fn cost(op: &Operator, gpu: &GpuSpec) -> Result<KernelCost, Unsupported> {
+    cost_on(op, &Device::of_gpu(gpu))
+}
+
+/// What an operator asks of a device.
+///
+/// # Errors
+/// The device cannot compute in the operator's format.
+pub fn cost_on(op: &Operator, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
     let precision = op.precision;
     match op.shape {
         Shape::Gemm { m, n, k, batch } => {
+            gemm::cost(gemm::Gemm::plain([m, n, k, batch], precision), device)
+        }
+        Shape::NarrowGemm {
+            m,
+            n,
+            k,
+            weight_bytes,
+        } => {
             let product = gemm::Gemm {
-                m,
-                n,
-                k,
-                batch,
-                precision,
+                weight_bytes,
+                ..gemm::Gemm::plain([m, n, k, 1], precision)
             };
-            gemm::cost(product, gpu)
+            gemm::cost(product, device)
         }
         Shape::Stream {
             read,
             written,
             flops,
-        } => stream::cost(read + written, flops, gpu),
+        } => stream::cost(read + written, flops, device),
+        Shape::Rows {
+            rows,
+            width,
+            bytes,
+            flops,
+        } => stream::rows([rows, width], bytes, flops, device),
         Shape::Attention {
             batch,
             query,
@@ -95,9 +191,9 @@ pub fn cost(op: &Operator, gpu: &GpuSpec) -> Result<KernelCost, Unsupported> {
                 flops: op.flops(),
             };
             if fused {
-                attention::fused(shape, gpu)
+                attention::fused(shape, device)
             } else {
-                attention::unfused(shape, gpu)
+                attention::unfused(shape, device)
             }
         }
     }

@@ -1,18 +1,55 @@
 //! Streams over memory: norms, activations, sums, look-ups, optimisers.
 
 use super::KernelCost;
-use super::device::{Unsupported, vector_peak};
-use crate::spec::GpuSpec;
+use super::device::{Device, Unsupported};
+use super::share::activation_bytes;
 
-/// A stream fills the device: vector operations at the FP32 rate beside its traffic.
-pub(super) fn cost(bytes: f64, flops: f64, gpu: &GpuSpec) -> Result<KernelCost, Unsupported> {
+/// Threads of a block of a plain row kernel, and how many such blocks a unit holds (2048 threads
+/// since Volta, 1536 on Ampere's and Ada's graphics chips count as one and a half).
+const ROW_THREADS: u64 = 1024;
+const BLOCKS_PER_UNIT: u64 = 2;
+
+/// Time of one trip of a block to memory and back \[s\] while the device is nearly idle, and while
+/// its units are full of such blocks. Fitted on the norm and activation rows of the calibration set
+/// (vidur-0005, -0006, -0024, -0025, -0047, -0048, -0054, -0055, -0069, -0070, -0088, -0089; A100):
+/// an element a thread and trip, as in vLLM's kernels of 2023.
+const TRIP_IDLE_S: f64 = 0.65e-6;
+const TRIP_FULL_S: f64 = 1.25e-6;
+
+/// A stream fills the device: vector operations at the FP32 rate beside its traffic, of which the
+/// cache takes what it holds.
+pub(super) fn cost(bytes: f64, flops: f64, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
     Ok(KernelCost {
-        launch_s: gpu.launch.value.0,
-        compute_device_s: flops / vector_peak(gpu)?,
+        launch_s: device.launch_s,
+        compute_device_s: flops / device.vector_rate()?,
         compute_share: 1.0,
-        vram_bytes: bytes,
+        vram_bytes: activation_bytes(bytes, device),
         flops,
+        tiling: None,
     })
+}
+
+/// A plain kernel with one block of threads for each row, every thread taking one element at a
+/// time: the latency of memory, not its bandwidth, decides.
+pub(super) fn rows(
+    [rows, width]: [u64; 2],
+    bytes: f64,
+    flops: f64,
+    device: &Device<'_>,
+) -> Result<KernelCost, Unsupported> {
+    let stream = cost(bytes, flops, device)?;
+    let at_once = device.units * BLOCKS_PER_UNIT;
+    let waves = rows.div_ceil(at_once) as f64;
+    let crowd = (rows as f64 / at_once as f64).min(1.0);
+    let trip = TRIP_IDLE_S + (TRIP_FULL_S - TRIP_IDLE_S) * crowd;
+    let latency_s = waves * width.div_ceil(ROW_THREADS) as f64 * trip;
+    let share = rows as f64 / (waves * at_once as f64);
+    Ok(KernelCost {
+        compute_device_s: stream.compute_device_s.max(latency_s * share),
+        compute_share: share,
+        ..stream
+    }
+    .with_collisions(device))
 }
 
 #[cfg(test)]
@@ -30,11 +67,21 @@ mod tests {
     #[test]
     fn both_sides_of_the_ridge() {
         let (bytes, gpu) = (1e9, a100());
-        let below = cost(bytes, 0.5 * RIDGE * bytes, &gpu).expect("supported");
+        let device = Device::of_gpu(&gpu);
+        let below = cost(bytes, 0.5 * RIDGE * bytes, &device).expect("supported");
         close(below.alone_s(BANDWIDTH), bytes / BANDWIDTH);
         close(below.intensity(), 0.5 * RIDGE);
-        let above = cost(bytes, 2.0 * RIDGE * bytes, &gpu).expect("supported");
+        let above = cost(bytes, 2.0 * RIDGE * bytes, &device).expect("supported");
         close(above.alone_s(BANDWIDTH), 2.0 * RIDGE * bytes / 19.5e12);
         close(above.launch_s, 2.5e-6);
+    }
+
+    #[test]
+    fn a_lone_row_waits_for_memory_once_for_each_block_of_elements() {
+        let gpu = a100();
+        let device = Device::of_gpu(&gpu);
+        let row = rows([1, 28 * 1024], 28.0 * 1024.0 * 6.0, 0.0, &device).expect("supported");
+        let trip = TRIP_IDLE_S + (TRIP_FULL_S - TRIP_IDLE_S) / 216.0;
+        close(row.alone_s(BANDWIDTH), 28.0 * trip);
     }
 }

@@ -27,6 +27,30 @@ pub enum Shape {
         /// Independent products.
         batch: u64,
     },
+    /// C\[m, n\] = A\[m, k\] · B\[k, n\] with weights B that are narrower at rest than the format
+    /// they are multiplied in.
+    NarrowGemm {
+        /// Rows of A and C.
+        m: u64,
+        /// Columns of B and C.
+        n: u64,
+        /// Columns of A, rows of B.
+        k: u64,
+        /// Width of one weight at rest, its share of the group's scale included \[B\].
+        weight_bytes: f64,
+    },
+    /// A plain kernel over rows, one block of threads for each and one element a thread at a time:
+    /// norms and activations as frameworks wrote them before they were vectorised.
+    Rows {
+        /// Rows.
+        rows: u64,
+        /// Elements of a row.
+        width: u64,
+        /// Bytes read and written.
+        bytes: f64,
+        /// Vector operations (FP32).
+        flops: f64,
+    },
     /// Scaled dot-product attention over a KV cache or the sequence itself.
     Attention {
         /// Sequences.
@@ -89,7 +113,19 @@ impl Operator {
                 let pairs = visible_pairs(query, context, causal);
                 factor * 4.0 * batch as f64 * heads as f64 * head_dim as f64 * pairs
             }
-            Shape::Stream { flops, .. } => flops,
+            Shape::NarrowGemm { m, n, k, .. } => 2.0 * m as f64 * n as f64 * k as f64,
+            Shape::Stream { flops, .. } | Shape::Rows { flops, .. } => flops,
+        }
+    }
+}
+
+impl Operator {
+    /// Bytes that a stream or row kernel moves; 0 for others, which depend on the device \[B\].
+    pub fn bytes(&self) -> f64 {
+        match self.shape {
+            Shape::Stream { read, written, .. } => read + written,
+            Shape::Rows { bytes, .. } => bytes,
+            _ => 0.0,
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-use super::figure::{Figure, Share};
+use super::figure::{Figure, Share, above_zero, above_zero_if_any};
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 
 /// A collective communication library.
@@ -39,8 +39,10 @@ pub struct LibrarySpec {
     #[serde(default)]
     pub direct: Option<DirectSpec>,
     /// Compute units that the channels of one collective occupy.
+    #[serde(deserialize_with = "above_zero")]
     pub channel_units: Figure<u32>,
     /// Largest piece a ring step is cut into.
+    #[serde(deserialize_with = "above_zero")]
     pub slice: Figure<Bytes>,
 }
 
@@ -100,7 +102,8 @@ pub struct InSwitchSpec {
 }
 
 /// The time of one algorithm and protocol:
-/// `base + steps · hop · (1 + growth · S/(S + growth_size)) + S/rate · (1 + bubble/steps / (1 + S/bubble_size))`.
+/// `base + steps · hop · (1 + growth · S/(S + growth_size))`
+/// `+ S/rate · (1 + bubble/steps / (1 + S/bubble_size))`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimingSpec {
@@ -146,7 +149,7 @@ pub struct ProtocolSpec {
     /// Share of the link rate that is payload.
     pub bandwidth_share: Figure<Share>,
     /// Most a whole collective reaches.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub max_bandwidth: Option<Figure<BytesPerSecond>>,
     /// Whether it needs GPU links on every hop.
     #[serde(default)]
@@ -193,6 +196,7 @@ pub struct FrameworkSpec {
     #[serde(default)]
     pub fused_elementwise: bool,
     /// Default size of a gradient bucket.
+    #[serde(deserialize_with = "above_zero")]
     pub bucket: Figure<Bytes>,
     /// VRAM that the runtime itself takes on each device.
     pub context_memory: Figure<Bytes>,

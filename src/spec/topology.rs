@@ -4,6 +4,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 use super::device::{CpuSpec, GpuSpec, LinkClass, LinkSpec, SwitchSpec};
+use super::figure::above_zero_if_any;
 use super::hostlist::Hostlist;
 use super::name_or::NameOr;
 use super::ordered::Ordered;
@@ -28,7 +29,7 @@ pub struct TopologySpec {
     #[serde(default)]
     pub assumes: Vec<String>,
     /// Street or list price \[USD\], a hint.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub price_usd: Option<super::figure::Figure<f64>>,
     /// Another topology that this one is a variant of.
     #[serde(default, rename = "use")]

@@ -4,7 +4,7 @@ use petgraph::graph::{EdgeIndex, NodeIndex, UnGraph};
 use petgraph::visit::EdgeRef;
 use std::sync::Arc;
 
-use crate::spec::{CpuSpec, GpuSpec, LinkClass};
+use crate::spec::{CpuSpec, GpuSpec, LinkClass, Place};
 use crate::units::{BytesPerSecond, Seconds};
 
 /// A device of a topology; an index in the order of the file.
@@ -106,6 +106,8 @@ pub struct Topology {
     pub price_usd: Option<f64>,
     /// Operating systems that share the GPUs evenly.
     pub hosts: u32,
+    /// Where it is written, for messages about it.
+    pub place: Place,
     /// Devices and wires.
     pub graph: UnGraph<Device, Wire, u32>,
 }

@@ -3,41 +3,27 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::kernel_rows::{operators, timed};
 use super::{Row, Subject};
 use crate::catalog::Catalog;
-use crate::kernel::{cost, vram_bandwidth};
-use crate::model::{Operator, Shape, element_bytes};
+use crate::collective::{Communicator, Operation};
+use crate::fabric::Fabric;
+use crate::kernel::{Device, cost_on};
 use crate::report::draw::Measure;
-use crate::spec::{Diagnostic, GpuSpec, Kind, Precision};
-
-/// Number formats as the sources write them, by what the cell begins with.
-const FORMATS: [(&str, Precision); 13] = [
-    ("bf", Precision::Bf16),
-    ("fp16", Precision::Fp16),
-    ("fp32", Precision::Fp32),
-    ("fp64", Precision::Fp64),
-    ("tf32", Precision::Tf32),
-    ("fp8", Precision::Fp8),
-    ("int8", Precision::Int8),
-    ("nvfp4", Precision::Fp4),
-    ("fp4", Precision::Fp4),
-    // SmoothQuant: both operands in INT8.
-    ("sq", Precision::Int8),
-    // DeepBench.
-    ("Float", Precision::Fp32),
-    ("16 bit inputs", Precision::Fp16),
-    ("GEMM, Conv: Int8", Precision::Int8),
-];
-
-/// Bytes of a stream that no cache holds \[B\].
-const LONG_STREAM: f64 = 4e9;
+use crate::spec::{Diagnostic, GpuSpec, Kind, LibrarySpec};
+use crate::topology::expand;
 
 /// Operations from which a GEMM counts as large \[FLOP\].
 const LARGE: f64 = 1e9;
 
+/// Library whose collectives stand for the small all-reduces.
+const LIBRARY: &str = "nccl-2";
+
 /// Kernels on the catalogue's devices.
 #[derive(Debug)]
 pub struct Kernels {
+    catalog: Catalog,
+    library: Arc<LibrarySpec>,
     devices: BTreeMap<String, Arc<GpuSpec>>,
 }
 
@@ -54,7 +40,57 @@ impl Kernels {
                 devices.insert(alias.to_lowercase(), Arc::clone(&gpu));
             }
         }
-        Ok(Self { devices })
+        Ok(Self {
+            catalog: catalog.clone(),
+            library: catalog.get(LIBRARY)?,
+            devices,
+        })
+    }
+
+    /// The same with other figures for some devices.
+    pub fn with(mut self, change: impl Fn(&GpuSpec) -> GpuSpec) -> Self {
+        for gpu in self.devices.values_mut() {
+            *gpu = Arc::new(change(gpu));
+        }
+        self
+    }
+
+    /// Time of a row's operators on its device \[s\].
+    fn seconds(&self, row: &Row<'_>) -> Result<f64, String> {
+        let gpu = self.device(row)?;
+        let device = Device::of_gpu(gpu);
+        let mut seconds = 0.0;
+        for op in operators(row)? {
+            let cost = cost_on(&op, &device).map_err(|e| format!("unsupported: {e}"))?;
+            seconds += cost.total_s(&device);
+        }
+        Ok(seconds)
+    }
+
+    /// Time of a row's all-reduce on its machine \[s\].
+    fn all_reduce(&self, row: &Row<'_>) -> Result<f64, String> {
+        let name = row.text("topology");
+        let Some(file) = self.catalog.file(name) else {
+            return Err(format!("no topology: {name}"));
+        };
+        let reason = |e: Diagnostic| format!("unsupported: {}", e.message);
+        let fabric = Fabric::new(expand(&self.catalog, &file.source).map_err(reason)?);
+        let mut group = fabric.topology.gpus();
+        let ranks = row.count("batch")? as usize;
+        if ranks < 2 || ranks > group.len() {
+            return Err(format!("no topology: `{name}` has {} GPUs", group.len()));
+        }
+        group.truncate(ranks);
+        let communicator = Communicator::new(&fabric, &self.library, group).map_err(reason)?;
+        // One source counts bytes, the other 16-bit elements, and says so in its note.
+        let width = if row.text("note").contains("elements") {
+            2.0
+        } else {
+            1.0
+        };
+        let bytes = row.count("m")? as f64 * width;
+        let plan = communicator.plan(Operation::AllReduce, bytes);
+        Ok(plan.map_err(reason)?.alone_s)
     }
 
     fn device(&self, row: &Row<'_>) -> Result<&GpuSpec, String> {
@@ -95,22 +131,22 @@ impl Subject for Kernels {
     }
 
     fn predict(&self, row: &Row<'_>) -> Result<f64, String> {
-        let op = operator(row)?;
-        let gpu = self.device(row)?;
-        let cost = cost(&op, gpu).map_err(|e| format!("unsupported: {e}"))?;
-        let seconds = cost.launch_s + cost.alone_s(vram_bandwidth(gpu));
-        Ok(match op.shape {
-            Shape::Stream { read, written, .. } if row.text("op").starts_with("stream") => {
-                (read + written) / seconds / 1e9
-            }
-            _ => seconds * 1e6,
+        let op = row.text("op");
+        if op.starts_with("tp_allreduce") {
+            return Ok(self.all_reduce(row)? * 1e6);
+        }
+        let seconds = self.seconds(row)?;
+        Ok(if op.starts_with("stream") {
+            timed(row)?.bytes() / seconds / 1e9
+        } else {
+            seconds * 1e6
         })
     }
 
     fn class(&self, row: &Row<'_>) -> &'static str {
         let op = row.text("op");
         match op.split([':', '_']).next() {
-            Some("gemm") => match operator(row) {
+            Some("gemm") => match timed(row) {
                 Ok(op) if op.flops() < LARGE => "gemm below 1 GFLOP",
                 _ => "gemm from 1 GFLOP",
             },
@@ -128,110 +164,6 @@ impl Subject for Kernels {
         ];
         Some(columns.map(|column| row.text(column)).join(","))
     }
-}
-
-/// The operator of a row.
-fn operator(row: &Row<'_>) -> Result<Operator, String> {
-    let op = row.text("op");
-    let (family, detail) = op.split_once(':').unwrap_or((op, ""));
-    let precision = format(row.text("dtype"))?;
-    let (name, shape) = match family {
-        "gemm" => ("gemm", gemm(row)?),
-        "attention_prefill" => ("attention", attention(row, prompt(row)?)?),
-        "attention_decode" => ("attention", attention(row, (1, row.count("seq")?))?),
-        "elementwise" => ("elementwise", elementwise(row, detail, precision)?),
-        "stream" => ("stream", stream(detail)?),
-        _ => return Err(format!("unsupported: operator `{op}`")),
-    };
-    Ok(Operator {
-        name,
-        shape,
-        precision,
-    })
-}
-
-/// A number format; where it names that of the KV cache too, the first.
-fn format(text: &str) -> Result<Precision, String> {
-    FORMATS
-        .iter()
-        .find(|(prefix, _)| text.starts_with(prefix))
-        .map(|(_, precision)| *precision)
-        .ok_or_else(|| format!("unsupported: number format `{text}`"))
-}
-
-fn gemm(row: &Row<'_>) -> Result<Shape, String> {
-    let batch = if row.text("batch").is_empty() {
-        1
-    } else {
-        row.count("batch")?
-    };
-    Ok(Shape::Gemm {
-        m: row.count("m")?,
-        n: row.count("n")?,
-        k: row.count("k")?,
-        batch,
-    })
-}
-
-/// New tokens and context of a prompt: `m` new ones behind `seq` known ones, or all of `seq`.
-fn prompt(row: &Row<'_>) -> Result<(u64, u64), String> {
-    if row.text("m").is_empty() {
-        let tokens = row.count("seq")?;
-        return Ok((tokens, tokens));
-    }
-    let new = row.count("m")?;
-    Ok((new, new + row.count("seq").unwrap_or(0)))
-}
-
-fn attention(row: &Row<'_>, (query, context): (u64, u64)) -> Result<Shape, String> {
-    let dtype = row.text("dtype");
-    let kv = dtype.split_once("/kv ").map_or(dtype, |(_, kv)| kv);
-    Ok(Shape::Attention {
-        batch: row.count("batch")?,
-        query,
-        context,
-        heads: row.count("heads")?,
-        kv_heads: row.count("kv_heads")?,
-        head_dim: row.count("head_dim")?,
-        causal: true,
-        fused: true,
-        backward: false,
-        kv_precision: format(kv)?,
-    })
-}
-
-/// Elements read, elements written and operations of one output element.
-fn elementwise(row: &Row<'_>, detail: &str, precision: Precision) -> Result<Shape, String> {
-    let (read, written, flops) = match detail {
-        "add" => (2.0, 1.0, 1.0),
-        "input_layernorm" => (1.0, 1.0, 4.0),
-        // Gate and up side by side.
-        "mlp_act" => (2.0, 1.0, 9.0),
-        _ => return Err(format!("unsupported: elementwise `{detail}`")),
-    };
-    let elements = row.count("m")? as f64 * row.count("n")? as f64;
-    let width = element_bytes(precision);
-    Ok(Shape::Stream {
-        read: read * elements * width,
-        written: written * elements * width,
-        flops: flops * elements,
-    })
-}
-
-/// Shares read and written of a stream that no cache holds.
-fn stream(detail: &str) -> Result<Shape, String> {
-    let (read, written) = match detail {
-        "init" => (0.0, 1.0),
-        "read" => (1.0, 0.0),
-        "scale" => (0.5, 0.5),
-        "triad" => (2.0 / 3.0, 1.0 / 3.0),
-        _ => return Err(format!("unsupported: stream `{detail}`")),
-    };
-    Ok(Shape::Stream {
-        read: read * LONG_STREAM,
-        written: written * LONG_STREAM,
-        flops: 0.0,
-    })
 }
 
 #[cfg(test)]

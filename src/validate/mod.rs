@@ -7,6 +7,7 @@
 mod chart;
 mod collectives;
 mod file;
+mod kernel_rows;
 mod kernels;
 mod page;
 mod record;

@@ -142,8 +142,8 @@ fn a_broken_nvlink_reroutes_or_slows() {
     broken.graph.remove_edge(edge);
     let time = |topology: &Topology| seconds(topology, 8, Operation::AllReduce, 1e9, None);
     let (whole, broken) = (time(&whole), time(&broken));
-    // The single links form one of three rings; without it two remain.
-    assert!((broken / whole - 1.5).abs() < 0.05, "{whole} → {broken}");
+    // Six rings use six links of every card; two cards now have five each way.
+    assert!((broken / whole - 1.2).abs() < 0.05, "{whole} → {broken}");
 }
 
 /// Both forms of a collective \[s\].
@@ -267,7 +267,8 @@ fn printed(text: &str) -> Vec<Vec<String>> {
     let words = header.split_whitespace();
     let names: Vec<&str> = words.take_while(|word| *word != "CPU").collect();
     let row = |name: &&str| {
-        let line = text.lines().find(|line| {
+        let rows = text.lines().skip_while(|line| *line != header).skip(1);
+        let line = rows.clone().find(|line| {
             line.split_whitespace().next() == Some(*name)
                 && line.split_whitespace().count() > names.len()
         });

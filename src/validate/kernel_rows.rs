@@ -1,0 +1,210 @@
+//! From a row of a kernel file to the operators that its source timed.
+
+use super::Row;
+use crate::model::{Operator, Shape, element_bytes};
+use crate::spec::Precision;
+
+/// Number formats as the sources write them, by what the cell begins with.
+const FORMATS: [(&str, Precision); 14] = [
+    ("bf", Precision::Bf16),
+    ("fp16", Precision::Fp16),
+    ("fp32", Precision::Fp32),
+    ("fp64", Precision::Fp64),
+    ("tf32", Precision::Tf32),
+    ("fp8", Precision::Fp8),
+    ("int8", Precision::Int8),
+    ("nvfp4", Precision::Fp4),
+    ("fp4", Precision::Fp4),
+    // SmoothQuant: both operands in INT8.
+    ("sq", Precision::Int8),
+    // DeepBench; its "pseudo" FP16 is stored in 16 bits and multiplied in 32.
+    ("Float", Precision::Fp32),
+    ("16 bit inputs, 32 bit multiplication", Precision::Fp32),
+    ("16 bit inputs", Precision::Fp16),
+    ("GEMM, Conv: Int8", Precision::Int8),
+];
+
+/// Bytes of a stream that no cache holds \[B\].
+const LONG_STREAM: f64 = 4e9;
+
+/// Whose timer encloses a whole layer of TensorRT-LLM: `collector/trtllm/collect_gemm.py` times
+/// `Linear.forward`, which brings the activations to the narrow format first, and its attention
+/// operator rotates the queries and keys and writes the cache before it attends.
+const LAYERS: &str = "ai-dynamo/aiconfigurator";
+
+/// Whose norms and activations are plain row kernels, those of vLLM in 2023.
+const PLAIN_ROWS: &str = "microsoft/vidur";
+
+/// All operators that a row's time encloses.
+pub(super) fn operators(row: &Row<'_>) -> Result<Vec<Operator>, String> {
+    let main = timed(row)?;
+    let mut all = if row.text("source") == LAYERS {
+        before(&main)
+    } else {
+        Vec::new()
+    };
+    all.push(main);
+    Ok(all)
+}
+
+/// What a layer runs before its main operator.
+fn before(main: &Operator) -> Vec<Operator> {
+    let stream = |name, read, written| Operator {
+        name,
+        shape: Shape::Stream {
+            read,
+            written,
+            flops: 0.0,
+        },
+        precision: main.precision,
+    };
+    match main.shape {
+        Shape::Gemm { m, k, .. } => {
+            let numbers = m as f64 * k as f64;
+            let narrow = numbers * element_bytes(main.precision);
+            let cast = stream("cast", 2.0 * numbers, narrow);
+            let largest = stream("largest", 2.0 * numbers, 0.0);
+            match main.precision {
+                // The scale of the tensor is a kernel between them.
+                Precision::Fp8 => vec![largest, stream("scale", 4.0, 4.0), cast],
+                Precision::Fp4 => vec![largest, cast],
+                _ => Vec::new(),
+            }
+        }
+        Shape::Attention {
+            batch,
+            query,
+            heads,
+            kv_heads,
+            head_dim,
+            kv_precision,
+            ..
+        } => {
+            let vectors = (batch * query * head_dim) as f64;
+            let queries = vectors * heads as f64 * element_bytes(main.precision);
+            let keys = 2.0 * vectors * kv_heads as f64;
+            let read = queries + keys * element_bytes(main.precision);
+            let written = queries + keys * element_bytes(kv_precision);
+            let small = |name| stream(name, 4.0, 4.0);
+            let rotate = stream("rotate and write the cache", read, written);
+            if query == 1 {
+                return vec![rotate];
+            }
+            vec![small("offsets"), small("schedule"), rotate]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The operator that a row is named after.
+pub(super) fn timed(row: &Row<'_>) -> Result<Operator, String> {
+    let op = row.text("op");
+    let (family, detail) = op.split_once(':').unwrap_or((op, ""));
+    let precision = format(row.text("dtype"))?;
+    let (name, shape) = match family {
+        "gemm" => ("gemm", gemm(row)?),
+        "attention_prefill" => ("attention", attention(row, prompt(row)?)?),
+        "attention_decode" => ("attention", attention(row, (1, row.count("seq")?))?),
+        "elementwise" => ("elementwise", elementwise(row, detail, precision)?),
+        "stream" => ("stream", stream(detail)?),
+        _ => return Err(format!("unsupported: operator `{op}`")),
+    };
+    Ok(Operator {
+        name,
+        shape,
+        precision,
+    })
+}
+
+/// A number format; where it names that of the KV cache too, the first.
+fn format(text: &str) -> Result<Precision, String> {
+    FORMATS
+        .iter()
+        .find(|(prefix, _)| text.starts_with(prefix))
+        .map(|(_, precision)| *precision)
+        .ok_or_else(|| format!("unsupported: number format `{text}`"))
+}
+
+fn gemm(row: &Row<'_>) -> Result<Shape, String> {
+    let batch = if row.text("batch").is_empty() {
+        1
+    } else {
+        row.count("batch")?
+    };
+    Ok(Shape::Gemm {
+        m: row.count("m")?,
+        n: row.count("n")?,
+        k: row.count("k")?,
+        batch,
+    })
+}
+
+/// New tokens and context of a prompt: `m` new ones behind `seq` known ones, or all of `seq`.
+fn prompt(row: &Row<'_>) -> Result<(u64, u64), String> {
+    if row.text("m").is_empty() {
+        let tokens = row.count("seq")?;
+        return Ok((tokens, tokens));
+    }
+    let new = row.count("m")?;
+    Ok((new, new + row.count("seq").unwrap_or(0)))
+}
+
+fn attention(row: &Row<'_>, (query, context): (u64, u64)) -> Result<Shape, String> {
+    let dtype = row.text("dtype");
+    let kv = dtype.split_once("/kv ").map_or(dtype, |(_, kv)| kv);
+    Ok(Shape::Attention {
+        batch: row.count("batch")?,
+        query,
+        context,
+        heads: row.count("heads")?,
+        kv_heads: row.count("kv_heads")?,
+        head_dim: row.count("head_dim")?,
+        causal: true,
+        fused: true,
+        backward: false,
+        kv_precision: format(kv)?,
+    })
+}
+
+/// Elements read, elements written and operations of one output element.
+fn elementwise(row: &Row<'_>, detail: &str, precision: Precision) -> Result<Shape, String> {
+    let (read, written, flops) = match detail {
+        "add" => (2.0, 1.0, 1.0),
+        "input_layernorm" => (1.0, 1.0, 4.0),
+        // Gate and up side by side.
+        "mlp_act" => (2.0, 1.0, 9.0),
+        _ => return Err(format!("unsupported: elementwise `{detail}`")),
+    };
+    let (rows, columns) = (row.count("m")?, row.count("n")?);
+    let elements = rows as f64 * columns as f64;
+    let width = element_bytes(precision);
+    if row.text("source") == PLAIN_ROWS && detail != "add" {
+        return Ok(Shape::Rows {
+            rows,
+            width: columns,
+            bytes: (read + written) * elements * width,
+            flops: flops * elements,
+        });
+    }
+    Ok(Shape::Stream {
+        read: read * elements * width,
+        written: written * elements * width,
+        flops: flops * elements,
+    })
+}
+
+/// Shares read and written of a stream that no cache holds.
+fn stream(detail: &str) -> Result<Shape, String> {
+    let (read, written) = match detail {
+        "init" => (0.0, 1.0),
+        "read" => (1.0, 0.0),
+        "scale" => (0.5, 0.5),
+        "triad" => (2.0 / 3.0, 1.0 / 3.0),
+        _ => return Err(format!("unsupported: stream `{detail}`")),
+    };
+    Ok(Shape::Stream {
+        read: read * LONG_STREAM,
+        written: written * LONG_STREAM,
+        flops: 0.0,
+    })
+}
