@@ -7,7 +7,7 @@ use crate::report::files;
 use crate::spec::Diagnostic;
 use crate::validate::{
     Collectives, Kernels, Measurements, Subject, ValidationRecord, annotated_csv, markdown,
-    scatters, text, validate,
+    overlays, scatters, text, validate,
 };
 
 /// Compare predictions with published measurements.
@@ -83,5 +83,13 @@ fn write(
         (format!("{stem}.md"), markdown(record, &names).into_bytes()),
     ];
     all.extend(charts.into_iter().flat_map(super::compare::chart_files));
+    if record.kind == "collectives" {
+        let overlays = overlays(file, record)?;
+        let svg = overlays.into_iter().map(|(name, chart)| {
+            let split = record.split.as_deref().unwrap_or("all");
+            (format!("{name}-{split}.svg"), chart.svg.into_bytes())
+        });
+        all.extend(svg);
+    }
     files::write_all(folder, &all)
 }

@@ -185,14 +185,25 @@ fn operation(row: &Row<'_>) -> Result<Operation, String> {
     Operation::from_key(name).ok_or_else(|| format!("unsupported: collective `{name}`"))
 }
 
+/// Campaigns that drove all GPUs from one process although their rows do not say so: what a row's
+/// source and system begin with.
+const ONE_PROCESS: [(&str, &str); 2] = [
+    ("stas00/ml-engineering", "DGX/HGX A100"),
+    ("blog post \"RTX4090 GPUDirect P2P", "8x RTX 4090"),
+];
+
 /// How the row's kernels were launched: inference engines in CUDA graphs, `-g N` in one process.
 fn launch(row: &Row<'_>) -> LaunchMode {
+    let campaign = ONE_PROCESS.iter().any(|(source, system)| {
+        row.text("source").starts_with(source) && row.text("system").starts_with(system)
+    });
     let graph = ["algorithm", "note"].map(|column| row.text(column).contains("CUDA graph"));
     let one = ["locator", "note"].map(|column| row.text(column).contains("-g "));
     let host = row.text("note").contains("host-side timing");
     match (graph.contains(&true), one.contains(&true), host) {
         (true, ..) => LaunchMode::Graph,
         (_, true, _) => LaunchMode::OneProcess,
+        _ if campaign => LaunchMode::OneProcess,
         (.., true) => LaunchMode::HostTimed,
         _ => LaunchMode::Processes,
     }
