@@ -133,10 +133,8 @@ impl Pattern {
         steps: (usize, usize),
         paths: &Paths<'_, '_>,
     ) -> Self {
-        let mut demands = Demands::default();
-        for send in &sends {
-            demands.add_scaled(&send.demands, send.share);
-        }
+        let parts = sends.iter().map(|send| (send.demands.clone(), send.share));
+        let demands = Demands::sum(parts);
         Self {
             algorithm,
             form,

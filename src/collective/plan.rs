@@ -128,7 +128,11 @@ impl Communicator<'_> {
         bytes: f64,
     ) -> Option<Candidate> {
         let (times, demands) = self.times(pattern, name, bytes)?;
-        let believed = self.believed_s(operation, pattern, name, protocol, bytes);
+        let one_machine = self.machines.len() == 1;
+        let believed = match one_machine {
+            true => self.believed_s(operation, pattern, name, protocol, bytes),
+            false => None,
+        };
         Some(Candidate {
             pattern: pattern.clone(),
             protocol: name.to_string(),

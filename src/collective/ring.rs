@@ -14,14 +14,13 @@ use crate::fabric::Demands;
 pub(super) fn edge_demands(communicator: &Communicator<'_>, operation: Operation) -> Demands {
     let n = communicator.size();
     let factor = operation.edge_factor(n);
-    let mut demands = Demands::default();
-    for channel in &communicator.channels {
-        for hop in used_hops(operation, n) {
+    let hops = communicator.channels.iter().flat_map(|channel| {
+        used_hops(operation, n).map(move |hop| {
             let per_byte = hop_demands(communicator, channel, hop);
-            demands.add_scaled(&per_byte, factor * channel.share);
-        }
-    }
-    demands
+            (per_byte, factor * channel.share)
+        })
+    });
+    Demands::sum(hops)
 }
 
 /// Which hops of a ring an operation uses: a broadcast does not return to the root.

@@ -22,6 +22,23 @@ impl Demands {
         }
     }
 
+    /// The sum of many vectors, each times a factor.
+    pub fn sum(parts: impl IntoIterator<Item = (Demands, f64)>) -> Self {
+        let mut all: Vec<(ResourceId, f64)> = Vec::new();
+        for (part, factor) in parts {
+            all.extend(part.0.into_iter().map(|(id, amount)| (id, amount * factor)));
+        }
+        all.sort_by_key(|(id, _)| *id);
+        all.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            if same {
+                kept.1 += next.1;
+            }
+            same
+        });
+        Self(all)
+    }
+
     /// As the engine takes them.
     pub fn as_slice(&self) -> &[(ResourceId, f64)] {
         &self.0

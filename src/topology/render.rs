@@ -120,9 +120,18 @@ pub fn resolved_yaml(topology: &Topology) -> String {
         let kind = match &device.kind {
             DeviceKind::Gpu(spec) => spec.name.clone(),
             DeviceKind::Cpu(spec) => spec.name.clone(),
-            DeviceKind::Switch { model, class, .. } if model.is_empty() => format!(
-                "{{switch: {{kind: switch, name: switch, class: {}}}}}",
-                class_name(*class)
+            DeviceKind::Switch {
+                model,
+                class,
+                latency,
+                host_bridge,
+                reduces,
+            } if model.is_empty() || *host_bridge => format!(
+                "{{switch: {{kind: switch, name: switch, class: {}, host_bridge: {host_bridge}, \
+                 latency: {{value: {} s, source: resolved}}, \
+                 reduces: {{value: {reduces}, source: resolved}}}}}}",
+                class_name(*class),
+                latency.0
             ),
             DeviceKind::Switch { model, .. } => model.clone(),
             DeviceKind::Nic => "{nic: {}}".into(),
