@@ -88,7 +88,10 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
     let communicator = communicator.launched(launch).forced(forced);
     if let Some(size) = args.explain {
         let ways = ways(&communicator, operation, size as f64)?;
-        output::result(&report::ways::text(operation.key(), size as f64, &ways))?;
+        output::result(&match context.format {
+            Format::Json => output::json(&report::ways::records(&ways))?,
+            _ => report::ways::text(operation.key(), size as f64, &ways),
+        })?;
         return Ok(Answer::Done);
     }
     let record = sweep(&communicator, operation, &sizes)?;

@@ -55,12 +55,18 @@ impl Operation {
         }
     }
 
-    /// The operation of a key; `_` and `-` do not matter.
+    /// The operation of a key; `_` and `-` are the same.
     pub fn from_key(key: &str) -> Option<Self> {
+        let key = key.replace('_', "-");
+        Self::ALL.into_iter().find(|op| op.key() == key)
+    }
+
+    /// The operation as nccl-tests and measurements write it: `alltoall`, `sendrecv` too.
+    pub fn from_tool(name: &str) -> Option<Self> {
         let plain = |text: &str| text.replace(['-', '_'], "");
         Self::ALL
             .into_iter()
-            .find(|op| plain(op.key()) == plain(key))
+            .find(|op| plain(op.key()) == plain(name))
     }
 
     /// Dependent steps of a ring of `n` ranks (Patarasuk & Yuan 2009, §3).

@@ -25,7 +25,8 @@ pub fn animation(title: &str, ranks: usize, moves: &[Move]) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {SIZE} {SIZE}\" \
          font-family=\"sans-serif\">\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n\
-         <text x=\"{}\" y=\"28\" text-anchor=\"middle\" font-size=\"17\" fill=\"#222222\">{}</text>\n",
+         <text x=\"{}\" y=\"28\" text-anchor=\"middle\" font-size=\"17\" \
+         fill=\"#222222\">{}</text>\n",
         SIZE / 2.0,
         escaped(title)
     );

@@ -182,7 +182,7 @@ impl Subject for Collectives {
 
 fn operation(row: &Row<'_>) -> Result<Operation, String> {
     let name = row.text("collective");
-    Operation::from_key(name).ok_or_else(|| format!("unsupported: collective `{name}`"))
+    Operation::from_tool(name).ok_or_else(|| format!("unsupported: collective `{name}`"))
 }
 
 /// Campaigns that drove all GPUs from one process although their rows do not say so: what a row's

@@ -28,7 +28,7 @@ pub fn overlays(
     for (row, scored) in rows.iter().zip(&record.rows) {
         let ranks = row.count("gpus_per_node").unwrap_or(0) * row.count("nodes").unwrap_or(0);
         if let (Some(operation), Some(size), Some(measured), Some(predicted)) = (
-            Operation::from_key(row.text("collective")),
+            Operation::from_tool(row.text("collective")),
             row.number("size_bytes"),
             scored.measured,
             scored.predicted,

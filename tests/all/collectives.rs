@@ -76,7 +76,8 @@ fn crossing_the_socket_link_costs_what_it_can_carry() {
     let host = |socket: &str| {
         yaml(&format!(
             "kind: topology\nname: t\ndevices:\n  cpu[0-1]: epyc-7542\n  gpu[0-7]: rtx-4090\n\
-             links:\n  - {{from: cpu0, to: cpu1, class: socket, bandwidth: {socket}, latency: 0 s}}\n  \
+             links:\n  - {{from: cpu0, to: cpu1, class: socket, bandwidth: {socket}, \
+             latency: 0 s}}\n  \
              - {{from: \"gpu[0-7]\", to: \"cpu[0-1]\", use: pcie4-x16}}\n"
         ))
     };
@@ -121,7 +122,8 @@ fn four_nics(nics: usize) -> String {
     let path =
         std::env::temp_dir().join(format!("narrows-test-{}-{nics}.yaml", std::process::id()));
     let text = format!(
-        "kind: topology\nname: node\ndevices:\n  cpu0: xeon-8480c\n  plx[0-{0}]: pcie-switch-gen5\n  \
+        "kind: topology\nname: node\ndevices:\n  cpu0: xeon-8480c\n  \
+         plx[0-{0}]: pcie-switch-gen5\n  \
          nvs0: nvswitch-3\n  gpu[0-3]: a100-sxm-80gb\n  nic[0-{0}]: {{nic: {{}}}}\nlinks:\n  \
          - {{from: \"plx[0-{0}]\", to: cpu0, use: pcie5-x16}}\n  \
          - {{from: \"gpu[0-3]\", to: \"plx[0-{0}]\", use: pcie5-x16}}\n  \
