@@ -138,7 +138,7 @@ pub fn run(driver: &mut impl Driver, options: &Options<'_>) -> Result<Trace, Eng
         engine.advance(driver.program(), time);
         engine.settle(driver)?;
     }
-    Ok(engine.finish())
+    Ok(engine.finish(driver.program()))
 }
 
 /// All state of a run.
@@ -408,8 +408,8 @@ impl<'a> Engine<'a> {
     }
 
     /// The record of the run.
-    fn finish(mut self) -> Trace {
-        self.trace.memory = self.memory.finish();
+    fn finish(mut self, program: &Program) -> Trace {
+        self.trace.memory = self.memory.finish(&program.pools);
         self.trace.seal();
         self.trace
     }

@@ -332,10 +332,12 @@ impl<'a> Builder<'a> {
             name,
             repeat,
             program: self.program,
+            folded: None,
             tasks: self.tasks,
             kernels: self.kernels,
             flows: Vec::new(),
         }
+        .folded()
     }
 }
 

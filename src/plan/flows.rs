@@ -207,10 +207,12 @@ impl<'a> FlowList<'a> {
             name: "flows",
             repeat: 1.0,
             program: self.program,
+            folded: None,
             tasks: self.tasks,
             kernels: Vec::new(),
             flows: self.flows,
         }
+        .folded()
     }
 }
 
