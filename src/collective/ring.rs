@@ -16,7 +16,7 @@ pub(super) fn edge_demands(communicator: &Communicator<'_>, operation: Operation
     let factor = operation.edge_factor(n);
     let mut demands = Demands::default();
     for channel in &communicator.channels {
-        for hop in used_hops(operation, n) {
+        for hop in used_hops(operation, communicator.group.len()) {
             let per_byte = hop_demands(communicator, channel, hop);
             demands.add_scaled(&per_byte, factor * channel.share);
         }

@@ -44,6 +44,8 @@ pub struct Fabric {
     pub topology: Topology,
     /// Resources by id.
     pub resources: Vec<Resource>,
+    /// How many times as many machines there are as the graph holds; 1 unless it is a sample.
+    pub copies: u32,
     gpus: Vec<Option<GpuResources>>,
     cpus: Vec<Option<CpuResources>>,
     wires: Vec<WireResources>,
@@ -54,6 +56,7 @@ impl Fabric {
     pub fn new(topology: Topology) -> Self {
         let mut fabric = Self {
             resources: Vec::new(),
+            copies: 1,
             gpus: Vec::new(),
             cpus: Vec::new(),
             wires: Vec::new(),

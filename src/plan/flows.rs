@@ -34,6 +34,7 @@ pub(super) fn plan(
         phases: vec![flows.finish()],
         produced: bytes,
         unit: Unit::Bytes,
+        gpus: 0,
         ranks: Vec::new(),
         facts: Vec::new(),
     })

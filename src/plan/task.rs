@@ -112,6 +112,8 @@ pub struct Plan {
     pub produced: f64,
     /// What is produced.
     pub unit: Unit,
+    /// GPUs that the job uses, those that a rank stands for included; 0 for flows.
+    pub gpus: u64,
     /// Devices by rank; empty for flows.
     pub ranks: Vec<DeviceId>,
     /// Facts to show beside the result: parallelism, framework, library.

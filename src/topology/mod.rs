@@ -14,7 +14,7 @@ mod route;
 
 pub use check::check;
 pub use cluster::cluster;
-pub use expand::expand;
+pub use expand::{Sample, expand, expand_sample};
 pub use graph::{Device, DeviceId, DeviceKind, LinkId, Topology, Wire};
 pub use path_kind::{PathKind, path_kind, path_matrix};
 pub use render::{describe, resolved_yaml};
