@@ -161,6 +161,19 @@ impl Fabric {
         self.cpus[id.index()]
     }
 
+    /// Everything of a device: its own resources and those of the wires that end at it.
+    pub fn of_device(&self, id: DeviceId) -> Vec<ResourceId> {
+        let gpu = self.gpu(id).map(|gpu| [gpu.compute, gpu.vram, gpu.launch]);
+        let mut all: Vec<ResourceId> = gpu.into_iter().flatten().collect();
+        for ((_, a, b, _), wire) in self.topology.wires().zip(&self.wires) {
+            if a == id || b == id {
+                all.extend([wire.forward, wire.backward]);
+                all.extend(wire.both.into_iter().chain(wire.both_host));
+            }
+        }
+        all
+    }
+
     /// The resources of every wire, in order.
     pub fn wires(&self) -> &[WireResources] {
         &self.wires

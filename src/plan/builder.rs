@@ -1,12 +1,14 @@
 //! Building a phase: kernels with their launches, collectives over groups, memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::Account;
 use super::placement::{Members, Placement};
 use super::task::{KernelTask, Lane, Phase, Task};
 use crate::collective::{CollectivePlan, Communicator, Operation};
-use crate::engine::{Activity, ActivityId, Allocation, Limit, Pool, PoolId, Program, StreamId};
+use crate::engine::{
+    Activity, ActivityId, Allocation, Limit, Pool, PoolId, Program, ResourceId, StreamId,
+};
 use crate::fabric::{Fabric, GpuResources, PeerRule, TransferPath, Transport, transfer};
 use crate::kernel::{KernelCost, cost};
 use crate::model::Operator;
@@ -37,6 +39,8 @@ pub(super) struct Group<'a> {
     pub(super) ranks: Vec<u32>,
     communicator: Communicator<'a>,
     stream: StreamId,
+    /// Resources of members that a rank stands for: used as much as its own, by nothing else.
+    spared: BTreeSet<ResourceId>,
     plans: BTreeMap<(Operation, u64), CollectivePlan>,
 }
 
@@ -118,11 +122,15 @@ impl<'a> Builder<'a> {
         library: &'a LibrarySpec,
         members: Members,
     ) -> Result<Group<'a>, Diagnostic> {
+        let alone = members.ranks.len() == 1;
+        let spared = members.devices.iter().skip(1).filter(|_| alone);
+        let spared = spared.flat_map(|id| self.fabric.of_device(*id)).collect();
         let communicator = Communicator::new(self.fabric, library, members.devices)?;
         Ok(Group {
             ranks: members.ranks,
             communicator: communicator.sample_of(members.size),
             stream: self.program.add_stream(),
+            spared,
             plans: BTreeMap::new(),
         })
     }
@@ -371,7 +379,9 @@ impl<'a> Builder<'a> {
         }
         let key = (operation, bytes.to_bits());
         if !group.plans.contains_key(&key) {
-            let plan = group.communicator.plan(operation, bytes)?;
+            let mut plan = group.communicator.plan(operation, bytes)?;
+            plan.demands
+                .retain(|resource| !group.spared.contains(&resource));
             group.plans.insert(key, plan);
         }
         let plan = &group.plans[&key];

@@ -72,19 +72,8 @@ impl Placement {
         };
         let used = replica * u64::from(data);
         if used > u64::from(available) {
-            let written = parallel.data.as_ref().or(parallel.tensor.as_ref());
-            let stages = match pipeline {
-                1 => String::new(),
-                stages => format!(" × pipeline {stages}"),
-            };
-            let diagnostic = Diagnostic::new(format!(
-                "tensor {tensor} × data {data}{stages} needs {used} GPUs, but `{machine}` has \
-                 {available}"
-            ));
-            return Err(match written {
-                Some(written) => diagnostic.at(source.place(written)),
-                None => diagnostic,
-            });
+            let job = [tensor, data, pipeline];
+            return Err(too_large(source, parallel, job, available, machine));
         }
         let sampled = fabric.copies > 1 && data > 1;
         let placement = Self {
@@ -164,6 +153,28 @@ pub struct Members {
     pub devices: Vec<DeviceId>,
     /// How many there are in all.
     pub size: usize,
+}
+
+/// The message for a job with more ranks than there are GPUs.
+fn too_large(
+    source: &Arc<Source>,
+    parallel: &Parallel,
+    [tensor, data, pipeline]: [u32; 3],
+    available: u32,
+    machine: &str,
+) -> Diagnostic {
+    let used = u64::from(tensor) * u64::from(data) * u64::from(pipeline);
+    let stages = match pipeline {
+        1 => String::new(),
+        stages => format!(" × pipeline {stages}"),
+    };
+    let diagnostic = Diagnostic::new(format!(
+        "tensor {tensor} × data {data}{stages} needs {used} GPUs, but `{machine}` has {available}"
+    ));
+    match parallel.data.as_ref().or(parallel.tensor.as_ref()) {
+        Some(written) => diagnostic.at(source.place(written)),
+        None => diagnostic,
+    }
 }
 
 /// The message for a degree that leaves GPUs over.
