@@ -21,6 +21,7 @@ use std::collections::BinaryHeap;
 
 use super::component::Usage;
 use super::ids::{ActivityId, ResourceId};
+use super::program::NONE;
 use super::trace::Binding;
 
 /// The system to solve: where the solver's numbers come from.
@@ -50,6 +51,8 @@ pub(super) struct Pace {
     pub(super) rate: f64,
     /// Rate per weight; infinite for one that has just begun.
     pub(super) level: f64,
+    /// The full resource that holds it down; none if its own limit does.
+    pub(super) bound: u32,
 }
 
 impl Pace {
@@ -57,12 +60,13 @@ impl Pace {
     pub(super) const NEW: Self = Self {
         rate: 0.0,
         level: f64::INFINITY,
+        bound: NONE,
     };
 }
 
 /// What may freeze next, at which level.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Candidate {
+pub(super) struct Candidate {
     level: f64,
     /// Resources before activities at equal levels, each by id.
     key: (bool, u32),
@@ -85,17 +89,27 @@ impl Ord for Candidate {
 }
 
 /// State of a resource during one solve.
-#[derive(Debug, Clone, Copy, Default)]
-struct Filling {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Filling {
     /// Capacity not taken by those who stay and those who froze; below 0 only by rounding.
-    left: f64,
+    pub(super) left: f64,
     /// Sum of coefficient · weight over growing activities.
-    slope: f64,
+    pub(super) slope: f64,
     /// Growing activities.
-    growing: u32,
+    pub(super) growing: u32,
+    /// The level at which it held activities down; infinite if it did not.
+    pub(super) held: f64,
 }
 
 impl Filling {
+    /// Of a resource that takes part in no solve.
+    const NONE: Self = Self {
+        left: 0.0,
+        slope: 0.0,
+        growing: 0,
+        held: f64::INFINITY,
+    };
+
     /// The level λ at which the resource runs full.
     fn level(&self) -> f64 {
         self.left.max(0.0) / self.slope
@@ -111,15 +125,17 @@ const BELOW: f64 = 1.0 - 1e-6;
 /// Scratch space that lives as long as the run, so that no solve allocates.
 #[derive(Debug, Default)]
 pub(super) struct MaxMin {
-    filling: Vec<Filling>,
+    pub(super) filling: Vec<Filling>,
     full: Vec<bool>,
     /// `stamp` where reached in this search, `stamp + 1` once frozen.
-    mark: Vec<u32>,
+    pub(super) mark: Vec<u32>,
     seen_resource: Vec<u32>,
-    stamp: u32,
-    heap: BinaryHeap<Reverse<Candidate>>,
-    resources: Vec<ResourceId>,
-    activities: Vec<ActivityId>,
+    pub(super) stamp: u32,
+    pub(super) heap: BinaryHeap<Reverse<Candidate>>,
+    pub(super) resources: Vec<ResourceId>,
+    pub(super) activities: Vec<ActivityId>,
+    /// Levels of a set before they are taken over, by id.
+    pub(super) fresh: Vec<f64>,
     /// What every activity has now, by id.
     pub(super) pace: Vec<Pace>,
     /// The shares of the activities solved last.
@@ -129,7 +145,8 @@ pub(super) struct MaxMin {
 impl MaxMin {
     /// Makes room for this many resources and activities.
     pub(super) fn reserve(&mut self, resources: usize, activities: usize) {
-        self.filling.resize(resources, Filling::default());
+        self.filling.resize(resources, Filling::NONE);
+        self.fresh.resize(activities, 0.0);
         // Until it is known better, a resource may be full.
         self.full.resize(resources, true);
         self.seen_resource.resize(resources, 0);
@@ -212,6 +229,12 @@ impl MaxMin {
         for index in 0..self.resources.len() {
             self.push_resource(self.resources[index]);
         }
+        self.freeze_all(system, usage);
+        self.close(system)
+    }
+
+    /// Freezes everything that grows, in the order of levels.
+    pub(super) fn freeze_all(&mut self, system: &impl System, usage: &Usage) {
         while let Some(Reverse(candidate)) = self.heap.pop() {
             match candidate.key {
                 (false, resource) => {
@@ -220,11 +243,29 @@ impl MaxMin {
                 (true, activity) => self.reach_limit(system, ActivityId(activity)),
             }
         }
-        self.close(system)
+    }
+
+    /// A resource before anyone takes of it.
+    pub(super) fn empty(&self, system: &impl System, resource: ResourceId) -> Filling {
+        Filling {
+            left: system.capacity(resource),
+            ..Filling::NONE
+        }
+    }
+
+    /// Puts an activity's own limit into the heap, if it has one.
+    pub(super) fn push_limit(&mut self, system: &impl System, id: ActivityId) {
+        let (limit, _) = system.limit(id);
+        if limit.is_finite() {
+            self.heap.push(Reverse(Candidate {
+                level: limit / system.weight(id),
+                key: (true, id.0),
+            }));
+        }
     }
 
     /// Adds a resource to those reached unless it is there already.
-    fn reach(&mut self, resource: ResourceId) {
+    pub(super) fn reach(&mut self, resource: ResourceId) {
         let seen = &mut self.seen_resource[resource.index()];
         if *seen != self.stamp {
             *seen = self.stamp;
@@ -240,10 +281,7 @@ impl MaxMin {
         resource: ResourceId,
         threshold: f64,
     ) {
-        let mut filling = Filling {
-            left: system.capacity(resource),
-            ..Filling::default()
-        };
+        let mut filling = self.empty(system, resource);
         for user in usage.users(resource) {
             let id = user.activity;
             let pace = self.pace[id.index()];
@@ -259,20 +297,14 @@ impl MaxMin {
                 for (other, _) in system.demands(id) {
                     self.reach(*other);
                 }
-                let (limit, _) = system.limit(id);
-                if limit.is_finite() {
-                    self.heap.push(Reverse(Candidate {
-                        level: limit / system.weight(id),
-                        key: (true, id.0),
-                    }));
-                }
+                self.push_limit(system, id);
             }
         }
         self.filling[resource.index()] = filling;
     }
 
     /// Puts a resource into the heap at the level where it would run full.
-    fn push_resource(&mut self, resource: ResourceId) {
+    pub(super) fn push_resource(&mut self, resource: ResourceId) {
         let filling = &self.filling[resource.index()];
         if filling.growing > 0 {
             self.heap.push(Reverse(Candidate {
@@ -300,6 +332,7 @@ impl MaxMin {
             self.push_resource(resource);
             return;
         }
+        self.filling[resource.index()].held = level;
         let binding = Binding::Resource(resource);
         for user in usage.users(resource) {
             let id = user.activity;
@@ -342,7 +375,7 @@ impl MaxMin {
     }
 
     /// Notes which resources are full, and that none carries more than it can.
-    fn close(&mut self, system: &impl System) -> Result<(), (ResourceId, f64)> {
+    pub(super) fn close(&mut self, system: &impl System) -> Result<(), (ResourceId, f64)> {
         for resource in &self.resources {
             let capacity = system.capacity(*resource);
             let left = self.filling[resource.index()].left;
