@@ -13,6 +13,7 @@ mod operation;
 mod pattern;
 mod plan;
 mod ring;
+mod sample;
 mod steps;
 mod timing;
 mod tree;

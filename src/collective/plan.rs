@@ -144,10 +144,10 @@ impl Communicator<'_> {
             return self.pairwise(operation).into_iter().collect();
         }
         let forced = |algorithm| self.forced.algorithm == Some(algorithm);
-        let mut patterns = vec![self.ring_pattern(operation)];
         if self.is_sample() {
-            return patterns;
+            return self.sample_patterns(operation);
         }
+        let mut patterns = vec![self.ring_pattern(operation)];
         let several = self.machines.len() > 1;
         if operation == Operation::AllReduce {
             if several || forced(Algorithm::Tree) {
