@@ -66,10 +66,10 @@ impl MaxMin {
 
     /// An activity joins the set, and with it its resources.
     fn enlist(&mut self, system: &impl System, id: ActivityId) {
-        if self.mark[id.index()] >= self.stamp {
+        if self.pace[id.index()].mark >= self.stamp {
             return;
         }
-        self.mark[id.index()] = self.stamp;
+        self.pace[id.index()].mark = self.stamp;
         self.activities.push(id);
         for (resource, _) in system.demands(id) {
             self.reach(*resource);
@@ -90,7 +90,7 @@ impl MaxMin {
             self.heap.clear();
             for index in 0..self.activities.len() {
                 let id = self.activities[index];
-                self.mark[id.index()] = self.stamp;
+                self.pace[id.index()].mark = self.stamp;
                 self.push_limit(system, id);
             }
             for index in 0..self.resources.len() {
@@ -100,7 +100,7 @@ impl MaxMin {
             }
             self.freeze_all(system, usage);
             for (id, share) in &self.solved {
-                self.fresh[id.index()] = share.level;
+                self.pace[id.index()].fresh = share.level;
             }
             let before = self.activities.len();
             for index in 0..self.resources.len() {
@@ -119,7 +119,7 @@ impl MaxMin {
         let mut filling = self.empty(system, resource);
         for user in usage.users(resource) {
             let id = user.activity.index();
-            if self.mark[id] >= self.stamp {
+            if self.pace[id].mark >= self.stamp {
                 filling.slope += user.slope;
                 filling.growing += 1;
             } else {
@@ -136,9 +136,9 @@ impl MaxMin {
         let users = usage.users(resource);
         let members = users
             .iter()
-            .filter(|user| self.mark[user.activity.index()] > self.stamp);
+            .filter(|user| self.pace[user.activity.index()].mark > self.stamp);
         let most = members
-            .map(|user| self.fresh[user.activity.index()])
+            .map(|user| self.pace[user.activity.index()].fresh)
             .fold(0.0, f64::max);
         for user in users {
             let pace = self.pace[user.activity.index()];

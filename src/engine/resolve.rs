@@ -4,8 +4,7 @@ use super::ids::{ActivityId, ResourceId};
 use super::program::{NONE, Program};
 use super::reference;
 use super::run::{Engine, EngineError, Options, Phase, Solver};
-use super::solver::{Pace, Share, System, TOLERANCE};
-use super::trace::Binding;
+use super::solver::{Share, System, TOLERANCE};
 
 /// Two rates this near, relative to themselves, are the same: the rest is rounding. A rate is
 /// compared with the one that is kept, so that nothing adds up.
@@ -219,11 +218,7 @@ impl Engine<'_> {
         }
         let rate = if same { old } else { new.rate };
         let level = new.level;
-        let bound = match new.binding {
-            Binding::Resource(resource) => resource.0,
-            Binding::Limit(_) => NONE,
-        };
-        self.set_pace(id, Pace { rate, level, bound }, new.binding);
+        self.set_pace(id, rate, level, new.binding);
         Ok(())
     }
 }

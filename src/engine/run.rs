@@ -5,7 +5,7 @@ use super::ids::{ActivityId, ResourceId};
 use super::memory::Memory;
 use super::program::{NONE, Program};
 use super::queue::Queue;
-use super::solver::{MaxMin, Pace};
+use super::solver::MaxMin;
 use super::trace::{Binding, Interval, Trace};
 
 /// Where the activities come from.
@@ -371,7 +371,7 @@ impl<'a> Engine<'a> {
     }
 
     /// An activity goes on at a new pace, or under a new binding.
-    pub(super) fn set_pace(&mut self, id: ActivityId, pace: Pace, binding: Binding) {
+    pub(super) fn set_pace(&mut self, id: ActivityId, rate: f64, level: f64, binding: Binding) {
         let old = self.solver.pace[id.index()].rate;
         self.close_interval(id);
         let now = self.now;
@@ -379,9 +379,15 @@ impl<'a> Engine<'a> {
         state.left = (state.left - old * (now - state.since)).max(0.0);
         state.since = now;
         state.binding = binding;
-        self.solver.pace[id.index()] = pace;
-        if pace.rate != old {
-            let end = now + self.states[id.index()].left / pace.rate;
+        let pace = &mut self.solver.pace[id.index()];
+        pace.rate = rate;
+        pace.level = level;
+        pace.bound = match binding {
+            Binding::Resource(resource) => resource.0,
+            Binding::Limit(_) => NONE,
+        };
+        if rate != old {
+            let end = now + self.states[id.index()].left / rate;
             self.schedule(id, end);
         }
     }

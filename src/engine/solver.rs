@@ -45,14 +45,19 @@ pub(super) struct Share {
     pub(super) binding: Binding,
 }
 
-/// What an activity has now: what others need to know of it.
+/// What an activity has now and where the search for shares has it: all that a visit to one of
+/// its resources needs to know, in half a cache line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
     pub(super) rate: f64,
     /// Rate per weight; infinite for one that has just begun.
     pub(super) level: f64,
+    /// Level in a set before it is taken over.
+    pub(super) fresh: f64,
     /// The full resource that holds it down; none if its own limit does.
     pub(super) bound: u32,
+    /// The search that reached it last; one more once it froze there.
+    pub(super) mark: u32,
 }
 
 impl Pace {
@@ -60,7 +65,9 @@ impl Pace {
     pub(super) const NEW: Self = Self {
         rate: 0.0,
         level: f64::INFINITY,
+        fresh: 0.0,
         bound: NONE,
+        mark: 0,
     };
 }
 
@@ -99,6 +106,8 @@ pub(super) struct Filling {
     pub(super) growing: u32,
     /// The level at which it held activities down; infinite if it did not.
     pub(super) held: f64,
+    /// The search that reached it last.
+    seen: u32,
 }
 
 impl Filling {
@@ -108,6 +117,7 @@ impl Filling {
         slope: 0.0,
         growing: 0,
         held: f64::INFINITY,
+        seen: 0,
     };
 
     /// The level λ at which the resource runs full.
@@ -127,15 +137,10 @@ const BELOW: f64 = 1.0 - 1e-6;
 pub(super) struct MaxMin {
     pub(super) filling: Vec<Filling>,
     full: Vec<bool>,
-    /// `stamp` where reached in this search, `stamp + 1` once frozen.
-    pub(super) mark: Vec<u32>,
-    seen_resource: Vec<u32>,
     pub(super) stamp: u32,
     pub(super) heap: BinaryHeap<Reverse<Candidate>>,
     pub(super) resources: Vec<ResourceId>,
     pub(super) activities: Vec<ActivityId>,
-    /// Levels of a set before they are taken over, by id.
-    pub(super) fresh: Vec<f64>,
     /// What every activity has now, by id.
     pub(super) pace: Vec<Pace>,
     /// The shares of the activities solved last.
@@ -146,11 +151,8 @@ impl MaxMin {
     /// Makes room for this many resources and activities.
     pub(super) fn reserve(&mut self, resources: usize, activities: usize) {
         self.filling.resize(resources, Filling::NONE);
-        self.fresh.resize(activities, 0.0);
         // Until it is known better, a resource may be full.
         self.full.resize(resources, true);
-        self.seen_resource.resize(resources, 0);
-        self.mark.resize(activities, 0);
         self.pace.resize(activities, Pace::NEW);
     }
 
@@ -162,8 +164,8 @@ impl MaxMin {
     /// Forgets what was reached: the next search may reach anything.
     pub(super) fn begin_search(&mut self) {
         if self.stamp >= u32::MAX - 3 {
-            self.mark.fill(0);
-            self.seen_resource.fill(0);
+            self.pace.iter_mut().for_each(|pace| pace.mark = 0);
+            self.filling.iter_mut().for_each(|filling| filling.seen = 0);
             self.stamp = 0;
         }
         self.stamp += 2;
@@ -249,6 +251,7 @@ impl MaxMin {
     pub(super) fn empty(&self, system: &impl System, resource: ResourceId) -> Filling {
         Filling {
             left: system.capacity(resource),
+            seen: self.stamp,
             ..Filling::NONE
         }
     }
@@ -266,7 +269,7 @@ impl MaxMin {
 
     /// Adds a resource to those reached unless it is there already.
     pub(super) fn reach(&mut self, resource: ResourceId) {
-        let seen = &mut self.seen_resource[resource.index()];
+        let seen = &mut self.filling[resource.index()].seen;
         if *seen != self.stamp {
             *seen = self.stamp;
             self.resources.push(resource);
@@ -291,8 +294,8 @@ impl MaxMin {
             }
             filling.slope += user.slope;
             filling.growing += 1;
-            if self.mark[id.index()] < self.stamp {
-                self.mark[id.index()] = self.stamp;
+            if self.pace[id.index()].mark < self.stamp {
+                self.pace[id.index()].mark = self.stamp;
                 self.activities.push(id);
                 for (other, _) in system.demands(id) {
                     self.reach(*other);
@@ -336,7 +339,7 @@ impl MaxMin {
         let binding = Binding::Resource(resource);
         for user in usage.users(resource) {
             let id = user.activity;
-            if self.mark[id.index()] == self.stamp {
+            if self.pace[id.index()].mark == self.stamp {
                 let rate = system.weight(id) * level;
                 let share = Share {
                     rate,
@@ -350,7 +353,7 @@ impl MaxMin {
 
     /// An activity has come to the top of the heap: it cannot go faster.
     fn reach_limit(&mut self, system: &impl System, id: ActivityId) {
-        if self.mark[id.index()] == self.stamp {
+        if self.pace[id.index()].mark == self.stamp {
             let (rate, resource) = system.limit(id);
             let share = Share {
                 rate,
@@ -363,7 +366,7 @@ impl MaxMin {
 
     /// Fixes an activity's share and takes it from its resources.
     fn freeze(&mut self, system: &impl System, id: ActivityId, share: Share) {
-        self.mark[id.index()] = self.stamp + 1;
+        self.pace[id.index()].mark = self.stamp + 1;
         self.solved.push((id, share));
         let weight = system.weight(id);
         for (resource, coefficient) in system.demands(id) {
