@@ -86,7 +86,12 @@ impl Tree {
         }
     }
 
-    fn flow(&mut self, src: usize, dst: usize, spine: usize, bytes: f64) {
+    fn flow(
+        &mut self,
+        [src, dst, spine]: [usize; 3],
+        bytes: f64,
+        after: &[ActivityId],
+    ) -> ActivityId {
         let (from, to) = (src / self.per_leaf, dst / self.per_leaf);
         let mut path = vec![(self.up[src], 1.0)];
         if from != to {
@@ -98,8 +103,9 @@ impl Tree {
             latency: 2.0 * LATENCY,
             work: bytes,
             demands: &path,
+            after,
             ..Activity::default()
-        });
+        })
     }
 }
 
@@ -110,16 +116,17 @@ fn all_to_all(hashed: bool) -> Program {
         for dst in (0..256).filter(|dst| *dst != src) {
             let hash = splitmix64((1 << 40) + ((src as u64) << 20) + dst as u64);
             let spine = if hashed { (hash % 8) as usize } else { dst % 8 };
-            tree.flow(src, dst, spine, f64::from(1 << 20));
+            tree.flow([src, dst, spine], f64::from(1 << 20), &[]);
         }
     }
     tree.program
 }
 
-/// `rounds` random permutations one after another's start, sizes of 1 to 16 MiB: nothing to fold.
-/// Leaves of 32 hosts, half as many spines as hosts on a leaf.
+/// Random permutations with sizes of 1 to 16 MiB: every host sends its flows one after another.
+/// Leaves of 32 hosts with 16 spines; nothing to fold.
 fn permutation(hosts: usize, rounds: usize) -> Program {
     let mut tree = Tree::new(hosts, hosts / 32, 16);
+    let mut last: Vec<Option<ActivityId>> = vec![None; hosts];
     for round in 0..rounds {
         let mut to: Vec<usize> = (0..hosts).collect();
         for i in (1..hosts).rev() {
@@ -128,8 +135,9 @@ fn permutation(hosts: usize, rounds: usize) -> Program {
         }
         for (src, dst) in to.into_iter().enumerate().filter(|(src, dst)| src != dst) {
             let draw = splitmix64(((round as u64) << 44) + src as u64);
-            let bytes = (1.0 + 15.0 * (draw >> 40) as f64 / (1u64 << 24) as f64) * 1048576.0;
-            tree.flow(src, dst, (draw % 16) as usize, bytes);
+            let bytes = (1.0 + 15.0 * (draw >> 40) as f64 / (1u64 << 24) as f64) * 1_048_576.0;
+            let before: Vec<ActivityId> = last[src].into_iter().collect();
+            last[src] = Some(tree.flow([src, dst, (draw % 16) as usize], bytes, &before));
         }
     }
     tree.program
@@ -155,7 +163,8 @@ fn all_to_all_256_hashed(bencher: divan::Bencher<'_, '_>, hashed: bool) {
     timed(bencher, &all_to_all(hashed));
 }
 
-#[divan::bench(args = [1024, 4096], sample_count = 3)]
-fn one_permutation(bencher: divan::Bencher<'_, '_>, hosts: usize) {
-    timed(bencher, &permutation(hosts, 1));
+/// Up to a million flows on 65,536 hosts.
+#[divan::bench(args = [1024, 8192, 65_536], sample_count = 1)]
+fn permutations_16_a_host(bencher: divan::Bencher<'_, '_>, hosts: usize) {
+    timed(bencher, &permutation(hosts, 16));
 }

@@ -33,6 +33,8 @@ mod machines;
 mod oracle;
 #[path = "all/paths.rs"]
 mod paths;
+#[path = "all/scale.rs"]
+mod scale;
 #[path = "all/tidy.rs"]
 mod tidy;
 

@@ -2,7 +2,7 @@
 
 use super::critical_path::critical_path;
 use super::outcome::TimeBy;
-use super::simulate::{Scale, simulate};
+use super::simulate::{Scale, simulate_classes};
 use crate::engine::EngineError;
 use crate::fabric::ResourceKind;
 use crate::plan::Plan;
@@ -60,9 +60,9 @@ fn times_with(plan: &Plan, scale: Scale) -> Result<(f64, TimeBy), EngineError> {
     let mut step_s = 0.0;
     let mut times = TimeBy::default();
     for phase in &plan.phases {
-        let trace = simulate(phase, Some(scale), true)?;
+        let (program, trace) = simulate_classes(phase, Some(scale), true)?;
         step_s += phase.repeat * trace.makespan;
-        times.add(&critical_path(&phase.program, &trace), phase.repeat);
+        times.add(&critical_path(program, &trace), phase.repeat);
     }
     Ok((step_s, times))
 }

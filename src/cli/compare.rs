@@ -21,6 +21,9 @@ pub struct Args {
     /// Workloads: catalogue names or paths of workload files.
     #[arg(short, long = "workload", required = true, num_args = 1.., value_name = "WORKLOAD")]
     workloads: Vec<String>,
+    /// Simulate every rank on its own, even where many do the same.
+    #[arg(long)]
+    no_fold: bool,
     /// Write the report with all charts into this folder.
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -47,7 +50,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
         let mut cases = Vec::new();
         for fabric in &fabrics {
             bar.set_message(format!("{} on {}", workload.name(), fabric.topology.name));
-            cases.push(machine::case(context, fabric, workload)?);
+            cases.push(machine::case(context, fabric, workload, !args.no_fold)?);
             bar.inc(1);
         }
         comparisons.push(Comparison {

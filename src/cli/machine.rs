@@ -3,7 +3,7 @@
 use crate::analysis::analyse;
 use crate::catalog::load;
 use crate::fabric::Fabric;
-use crate::plan::{Loaded, plan};
+use crate::plan::{Loaded, machine as sampled, plan};
 use crate::report::Case;
 use crate::spec::{Diagnostic, Kind};
 use crate::topology::{Topology, expand};
@@ -21,13 +21,29 @@ pub fn fabric(context: &Context, argument: &str) -> Result<Fabric, Diagnostic> {
     Ok(Fabric::new(topology(context, argument)?))
 }
 
+/// The same for one workload: no more machines than tell all others apart, where that is exact.
+pub fn for_workload(
+    context: &Context,
+    argument: &str,
+    nodes: Option<u32>,
+    workload: &Loaded,
+    fold: bool,
+) -> Result<Fabric, Diagnostic> {
+    let source = load(&context.catalog, argument, &[Kind::Topology], "topology")?;
+    sampled(&context.catalog, &source, nodes, workload, fold)
+}
+
 /// Plans, runs and explains one workload on one machine.
 pub fn case<'a>(
     context: &Context,
     fabric: &'a Fabric,
     workload: &Loaded,
+    fold: bool,
 ) -> Result<Case<'a>, Diagnostic> {
-    let plan = plan(&context.catalog, fabric, workload)?;
+    let mut plan = plan(&context.catalog, fabric, workload)?;
+    if !fold {
+        plan.unfold();
+    }
     let outcome = analyse(fabric, &plan).map_err(|e| {
         Diagnostic::new(format!(
             "`{}` on `{}` has no result: {e}",

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 the answer is "no" (it does not fit), 2 bad input. Results go to
 //! standard output, diagnostics to standard error.
 
+mod bench;
 mod catalog;
 mod collective;
 mod compare;
@@ -50,6 +51,8 @@ enum Command {
     Topo(topo::Args),
     /// Compare predictions with published measurements.
     Validate(validate::Args),
+    /// Measure how fast this machine simulates.
+    Bench(bench::Args),
     /// List what is known, or show one entry with its sources.
     Catalog(catalog::Args),
 }
@@ -105,6 +108,7 @@ fn dispatch(cli: Cli) -> Result<Answer, Diagnostic> {
         Command::Collective(args) => collective::run(&context, &args),
         Command::Topo(args) => topo::run(&context, &args),
         Command::Validate(args) => validate::run(&context, &args),
+        Command::Bench(args) => bench::run(&context, &args),
         Command::Catalog(args) => catalog::run(&context, &args),
     }
 }

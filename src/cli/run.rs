@@ -16,6 +16,12 @@ pub struct Args {
     topology: String,
     /// Workload: a catalogue name or the path of a workload file.
     workload: String,
+    /// Number of machines, for a topology that is copies of one.
+    #[arg(long, value_name = "N")]
+    nodes: Option<u32>,
+    /// Simulate every rank on its own, even where many do the same.
+    #[arg(long)]
+    no_fold: bool,
     /// Write charts, JSON and CSV into this folder.
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -26,8 +32,9 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
         files::prepare(folder)?;
     }
     let loaded = load_workload(&context.catalog, &args.workload)?;
-    let fabric = machine::fabric(context, &args.topology)?;
-    let case = machine::case(context, &fabric, &loaded)?;
+    let fold = !args.no_fold;
+    let fabric = machine::for_workload(context, &args.topology, args.nodes, &loaded, fold)?;
+    let case = machine::case(context, &fabric, &loaded, fold)?;
     let fits = case.outcome.fits();
     let text = match context.format {
         Format::Json => output::json(&system(&case))?,

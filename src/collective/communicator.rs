@@ -16,8 +16,10 @@ pub struct Communicator<'a> {
     pub fabric: &'a Fabric,
     /// The library.
     pub library: &'a LibrarySpec,
-    /// Devices by rank in the group.
+    /// Devices by rank in the group: all of it, or a sample of a ring whose hops are all alike.
     pub group: Vec<DeviceId>,
+    /// Members in all.
+    members: usize,
     /// Ranks by machine, in order.
     pub machines: Vec<Vec<usize>>,
     /// Rings; their shares sum to 1.
@@ -43,6 +45,7 @@ impl<'a> Communicator<'a> {
         }
         let mut communicator = Self {
             machines: machines(fabric, &group),
+            members: group.len(),
             fabric,
             library,
             group,
@@ -79,9 +82,21 @@ impl<'a> Communicator<'a> {
         Self { forced, ..self }
     }
 
+    /// The same as a sample of a group of `members`: every member does what these do, each in
+    /// hops like theirs, so that the coefficients of their resources follow from the size alone.
+    #[must_use]
+    pub fn sample_of(self, members: usize) -> Self {
+        Self { members, ..self }
+    }
+
+    /// Whether there are members that are not in the graph.
+    pub(super) fn is_sample(&self) -> bool {
+        self.members != self.group.len()
+    }
+
     /// Members.
     pub fn size(&self) -> usize {
-        self.group.len()
+        self.members
     }
 
     /// The slowest kind of path that a hop of the rings takes.

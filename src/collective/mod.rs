@@ -15,6 +15,7 @@ mod operation;
 mod pattern;
 mod plan;
 mod ring;
+mod sample;
 mod steps;
 mod timing;
 mod tree;

@@ -157,7 +157,7 @@ impl Pattern {
 impl Communicator<'_> {
     /// The rings of the communicator.
     pub(super) fn ring_pattern(&self, operation: Operation) -> Pattern {
-        let machines = self.machines.len();
+        let machines = self.machines.len() * self.size() / self.group.len();
         let steps = operation.steps(self.size());
         let network_steps = match operation {
             _ if machines == 1 => 0,

@@ -148,6 +148,9 @@ impl Communicator<'_> {
             return self.pairwise(operation).into_iter().collect();
         }
         let forced = |algorithm| self.forced.algorithm == Some(algorithm);
+        if self.is_sample() {
+            return self.sample_patterns(operation);
+        }
         let mut patterns = vec![self.ring_pattern(operation)];
         let several = self.machines.len() > 1;
         if operation == Operation::AllReduce {

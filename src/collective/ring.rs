@@ -15,7 +15,7 @@ pub(super) fn edge_demands(communicator: &Communicator<'_>, operation: Operation
     let n = communicator.size();
     let factor = operation.edge_factor(n);
     let hops = communicator.channels.iter().flat_map(|channel| {
-        used_hops(operation, n).map(move |hop| {
+        used_hops(operation, communicator.group.len()).map(move |hop| {
             let per_byte = hop_demands(communicator, channel, hop);
             (per_byte, factor * channel.share)
         })

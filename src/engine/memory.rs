@@ -2,6 +2,9 @@
 
 use super::program::{Allocation, Pool};
 
+/// Two changes this near, relative to the time itself, belong to one instant: rounding.
+const SAME_TIME: f64 = 1e-12;
+
 /// The first moment at which a pool held more than it can.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Overflow {
@@ -69,6 +72,11 @@ impl Memory {
 
     fn change(&mut self, pools: &[Pool], allocation: &Allocation, time: f64) {
         let pool = allocation.pool.index();
+        let last = self.trace.pools[pool].levels.last();
+        let together = last.is_some_and(|(at, _)| time <= at * (1.0 + SAME_TIME));
+        if !together {
+            self.settle(pools, pool);
+        }
         let accounts = &mut self.accounts[pool];
         let account = allocation.account as usize;
         if accounts.len() <= account {
@@ -77,11 +85,21 @@ impl Memory {
         accounts[account] += allocation.bytes;
         self.level[pool] += allocation.bytes;
         let level = self.level[pool];
-        let trace = &mut self.trace.pools[pool];
-        match trace.levels.last_mut() {
-            Some(last) if last.0 == time => last.1 = level,
-            _ => trace.levels.push((time, level)),
+        let levels = &mut self.trace.pools[pool].levels;
+        match levels.last_mut() {
+            Some(last) if together => last.1 = level,
+            _ => levels.push((time, level)),
         }
+    }
+
+    /// The last instant of a pool is over: what was given back in it has made room for what was
+    /// taken in it, so only now does its level count.
+    fn settle(&mut self, pools: &[Pool], pool: usize) {
+        let trace = &mut self.trace.pools[pool];
+        let Some((time, level)) = trace.levels.last().copied() else {
+            return;
+        };
+        let accounts = &self.accounts[pool];
         if level > trace.peak {
             trace.peak = level;
             trace.peak_time = time;
@@ -96,7 +114,10 @@ impl Memory {
     }
 
     /// The record.
-    pub(super) fn finish(self) -> MemoryTrace {
+    pub(super) fn finish(mut self, pools: &[Pool]) -> MemoryTrace {
+        for pool in 0..self.level.len() {
+            self.settle(pools, pool);
+        }
         self.trace
     }
 }

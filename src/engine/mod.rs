@@ -13,6 +13,7 @@ mod component;
 mod fold;
 mod ids;
 mod memory;
+mod nearby;
 mod program;
 mod queue;
 mod reference;

@@ -15,17 +15,28 @@ const RECENT: usize = 256;
 /// The bits of no time: times are finite and not negative.
 const NEVER: u64 = u64::MAX;
 /// Void events that may wait before the queue is swept, besides as many again as live ones.
-const SLACK: usize = 1 << 16;
+const SLACK: usize = 1 << 12;
+
+/// Stands for "no bucket": a moment with a single event holds it itself.
+const SINGLE: u32 = u32::MAX;
+
+/// A moment of the heap, with its event or its bucket of events. Bits of times order as the times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Moment {
+    bits: u64,
+    bucket: u32,
+    event: ActivityId,
+}
 
 /// Pending events.
 #[derive(Debug)]
 pub(super) struct Queue {
-    /// Bits of the time, which order as the times do, and the bucket.
-    heap: BinaryHeap<Reverse<(u64, u32)>>,
+    heap: BinaryHeap<Reverse<Moment>>,
     buckets: Vec<Vec<ActivityId>>,
     free: Vec<u32>,
+    /// Bits of the time and its bucket, which the second event of a moment opens.
     recent: Vec<(u64, u32)>,
-    /// Events in all buckets.
+    /// Events in all moments.
     events: usize,
     /// Number of events at which to sweep.
     most: usize,
@@ -37,7 +48,7 @@ impl Default for Queue {
             heap: BinaryHeap::new(),
             buckets: Vec::new(),
             free: Vec::new(),
-            recent: vec![(NEVER, 0); RECENT],
+            recent: vec![(NEVER, SINGLE); RECENT],
             events: 0,
             most: SLACK,
         }
@@ -55,36 +66,58 @@ impl Queue {
         let bits = time.to_bits();
         self.events += 1;
         let recent = &mut self.recent[slot(bits)];
+        let mut bucket = SINGLE;
         if recent.0 == bits {
-            self.buckets[recent.1 as usize].push(id);
-            return;
+            if recent.1 != SINGLE {
+                self.buckets[recent.1 as usize].push(id);
+                return;
+            }
+            bucket = self.free.pop().unwrap_or_else(|| {
+                self.buckets.push(Vec::new());
+                (self.buckets.len() - 1) as u32
+            });
+            self.buckets[bucket as usize].push(id);
         }
-        let bucket = self.free.pop().unwrap_or_else(|| {
-            self.buckets.push(Vec::new());
-            (self.buckets.len() - 1) as u32
-        });
-        self.buckets[bucket as usize].push(id);
-        self.heap.push(Reverse((bits, bucket)));
         *recent = (bits, bucket);
+        self.heap.push(Reverse(Moment {
+            bits,
+            bucket,
+            event: id,
+        }));
     }
 
     /// The earliest moment with its events.
     pub(super) fn peek(&self) -> Option<(f64, &[ActivityId])> {
-        let Reverse((bits, bucket)) = self.heap.peek()?;
-        Some((f64::from_bits(*bits), &self.buckets[*bucket as usize]))
+        let Reverse(moment) = self.heap.peek()?;
+        let events = match moment.bucket {
+            SINGLE => std::slice::from_ref(&moment.event),
+            bucket => &self.buckets[bucket as usize],
+        };
+        Some((f64::from_bits(moment.bits), events))
     }
 
     /// Removes the earliest moment; its events are appended to `into`.
     pub(super) fn pop(&mut self, into: &mut Vec<ActivityId>) {
-        if let Some(Reverse((bits, bucket))) = self.heap.pop() {
-            let events = &mut self.buckets[bucket as usize];
+        let Some(Reverse(moment)) = self.heap.pop() else {
+            return;
+        };
+        if moment.bucket == SINGLE {
+            self.events -= 1;
+            into.push(moment.event);
+        } else {
+            let events = &mut self.buckets[moment.bucket as usize];
             self.events -= events.len();
             into.append(events);
-            self.free.push(bucket);
-            let recent = &mut self.recent[slot(bits)];
-            if *recent == (bits, bucket) {
-                recent.0 = NEVER;
-            }
+            self.close(moment);
+        }
+    }
+
+    /// A moment's bucket is empty: others may have it.
+    fn close(&mut self, moment: Moment) {
+        self.free.push(moment.bucket);
+        let recent = &mut self.recent[slot(moment.bits)];
+        if *recent == (moment.bits, moment.bucket) {
+            *recent = (NEVER, SINGLE);
         }
     }
 
@@ -93,26 +126,25 @@ impl Queue {
         if self.events < self.most {
             return;
         }
-        for Reverse((bits, bucket)) in &self.heap {
-            let events = &mut self.buckets[*bucket as usize];
-            events.retain(|id| due(*id).to_bits() == *bits);
-        }
-        let buckets = &mut self.buckets;
-        let free = &mut self.free;
-        let recent = &mut self.recent;
-        self.heap.retain(|Reverse((bits, bucket))| {
-            let used = !buckets[*bucket as usize].is_empty();
-            if !used {
-                buckets[*bucket as usize] = Vec::new();
-                free.push(*bucket);
-                let entry = &mut recent[slot(*bits)];
-                if *entry == (*bits, *bucket) {
-                    entry.0 = NEVER;
-                }
+        let mut moments = std::mem::take(&mut self.heap).into_vec();
+        self.events = 0;
+        moments.retain(|Reverse(moment)| {
+            let valid = |id: &ActivityId| due(*id).to_bits() == moment.bits;
+            if moment.bucket == SINGLE {
+                let stays = valid(&moment.event);
+                self.events += usize::from(stays);
+                return stays;
             }
-            used
+            let events = &mut self.buckets[moment.bucket as usize];
+            events.retain(valid);
+            self.events += events.len();
+            if events.is_empty() {
+                self.close(*moment);
+                return false;
+            }
+            true
         });
-        self.events = self.buckets.iter().map(Vec::len).sum();
+        self.heap = moments.into();
         self.most = 2 * self.events + SLACK;
     }
 }

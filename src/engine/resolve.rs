@@ -4,11 +4,14 @@ use super::ids::{ActivityId, ResourceId};
 use super::program::{NONE, Program};
 use super::reference;
 use super::run::{Engine, EngineError, Options, Phase, Solver};
-use super::solver::{Pace, Share, System, TOLERANCE};
+use super::solver::{Share, System, TOLERANCE};
 
 /// Two rates this near, relative to themselves, are the same: the rest is rounding. A rate is
 /// compared with the one that is kept, so that nothing adds up.
 const SAME_RATE: f64 = 1e-14;
+
+/// Changes of one instant that are followed one by one.
+const FEW: usize = 64;
 
 /// What the solver sees.
 struct View<'a> {
@@ -64,19 +67,74 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Solves around each change, the one that reaches furthest down first.
+    /// Solves around each change: a few one by one as far as they are felt, many at once.
     fn solve_changes(&mut self, view: &View<'_>) -> Result<(), EngineError> {
+        if self.begun.len() + self.freed.len() <= FEW && self.solve_nearby(view)? {
+            return Ok(());
+        }
+        self.solve_reachable(view)
+    }
+
+    /// Solves each change as far as it is felt; false if that is too far for one.
+    fn solve_nearby(&mut self, view: &View<'_>) -> Result<bool, EngineError> {
+        for index in 0..self.begun.len() + self.freed.len() {
+            let near = match self.begun.get(index) {
+                Some(id) if self.usage.is_alone(view.program, *id) => continue,
+                Some(id) => self.solver.solve_begun(view, &self.usage, *id),
+                None => {
+                    let (_, resource) = self.freed[index - self.begun.len()];
+                    self.solver.solve_freed(view, &self.usage, resource)
+                }
+            };
+            if !near.map_err(|(resource, load)| self.overloaded(view, resource, load))? {
+                return Ok(false);
+            }
+            self.apply_solved(view)?;
+        }
+        for index in 0..self.begun.len() {
+            self.solve_if_alone(view, self.begun[index])?;
+        }
+        Ok(true)
+    }
+
+    /// An activity that meets no other needs no solver; whether it is one.
+    fn solve_if_alone(&mut self, view: &View<'_>, id: ActivityId) -> Result<bool, EngineError> {
+        let alone = self.usage.is_alone(view.program, id);
+        if alone {
+            let share = self.solver.solve_alone(view, id);
+            self.trace.solves += 1;
+            self.trace.solved_activities += 1;
+            self.apply(view, id, &share)?;
+        }
+        Ok(alone)
+    }
+
+    /// Takes over what the solver found.
+    fn apply_solved(&mut self, view: &View<'_>) -> Result<(), EngineError> {
+        if self.solver.solved.is_empty() {
+            return Ok(());
+        }
+        let solved = std::mem::take(&mut self.solver.solved);
+        self.trace.solves += 1;
+        self.trace.solved_activities += solved.len() as u64;
+        for (id, share) in &solved {
+            self.apply(view, *id, share)?;
+        }
+        self.solver.solved = solved;
+        Ok(())
+    }
+
+    /// Solves all that the changes can reach, the one that reaches furthest down first.
+    fn solve_reachable(&mut self, view: &View<'_>) -> Result<(), EngineError> {
         self.solver.begin_search();
         let mut seeds = std::mem::take(&mut self.freed);
         let mut last = (f64::INFINITY, ResourceId(NONE));
         for index in 0..self.begun.len() {
             let id = self.begun[index];
-            if self.usage.is_alone(view.program, id) {
-                let share = self.solver.solve_alone(view, id);
-                self.trace.solves += 1;
-                self.trace.solved_activities += 1;
-                self.apply(view, id, &share)?;
-            } else if let Some((resource, _)) = view.demands(id).first() {
+            if self.solve_if_alone(view, id)? {
+                continue;
+            }
+            if let Some((resource, _)) = view.demands(id).first() {
                 // Neighbours in the program often begin together at one resource.
                 let level = self.solver.lowest_level(view, &self.usage, id);
                 if *resource != last.1 || level < last.0 {
@@ -92,16 +150,7 @@ impl Engine<'_> {
             self.solver
                 .solve(view, &self.usage, *resource, *level)
                 .map_err(|(resource, load)| self.overloaded(view, resource, load))?;
-            if self.solver.solved.is_empty() {
-                continue;
-            }
-            let solved = std::mem::take(&mut self.solver.solved);
-            self.trace.solves += 1;
-            self.trace.solved_activities += solved.len() as u64;
-            for (id, share) in &solved {
-                self.apply(view, *id, share)?;
-            }
-            self.solver.solved = solved;
+            self.apply_solved(view)?;
         }
         self.freed = seeds;
         Ok(())
@@ -169,7 +218,7 @@ impl Engine<'_> {
         }
         let rate = if same { old } else { new.rate };
         let level = new.level;
-        self.set_pace(id, Pace { rate, level }, new.binding);
+        self.set_pace(id, rate, level, new.binding);
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use super::ids::{ActivityId, ResourceId};
 use super::memory::Memory;
 use super::program::{NONE, Program};
 use super::queue::Queue;
-use super::solver::{MaxMin, Pace};
+use super::solver::MaxMin;
 use super::trace::{Binding, Interval, Trace};
 
 /// Where the activities come from.
@@ -107,6 +107,8 @@ pub(super) enum Phase {
 pub(super) struct State {
     /// When its next event is due \[s\]; not a number while none is.
     due: f64,
+    /// Time under which it stands in the queue, never after `due`; not a number while it does not.
+    queued: f64,
     /// Work left at `since`.
     left: f64,
     /// When the rate was last settled \[s\].
@@ -138,7 +140,7 @@ pub fn run(driver: &mut impl Driver, options: &Options<'_>) -> Result<Trace, Eng
         engine.advance(driver.program(), time);
         engine.settle(driver)?;
     }
-    Ok(engine.finish())
+    Ok(engine.finish(driver.program()))
 }
 
 /// All state of a run.
@@ -212,6 +214,7 @@ impl<'a> Engine<'a> {
             }
             self.states.push(State {
                 due: f64::NAN,
+                queued: f64::NAN,
                 left: program.work(id),
                 since: 0.0,
                 opened: 0.0,
@@ -232,8 +235,13 @@ impl<'a> Engine<'a> {
             if events.iter().any(|id| self.states[id.index()].due == time) {
                 return Some(time);
             }
-            self.batch.clear();
-            self.queue.pop(&mut self.batch);
+            let mut batch = std::mem::take(&mut self.batch);
+            batch.clear();
+            self.queue.pop(&mut batch);
+            for id in &batch {
+                self.postpone(*id, time);
+            }
+            self.batch = batch;
         }
         None
     }
@@ -253,9 +261,11 @@ impl<'a> Engine<'a> {
             let state = &mut self.states[id.index()];
             let due = state.due <= horizon;
             if !due {
+                self.postpone(*id, horizon);
                 continue;
             }
             state.due = f64::NAN;
+            state.queued = f64::NAN;
             match state.phase {
                 Phase::Released => self.ready.push(*id),
                 Phase::Latent => self.begin_work(program, *id),
@@ -265,7 +275,7 @@ impl<'a> Engine<'a> {
         }
         self.batch = batch;
         let states = &self.states;
-        self.queue.sweep(|id| states[id.index()].due);
+        self.queue.sweep(|id| states[id.index()].queued);
     }
 
     /// Starts all that can start at this moment, then solves the rates once.
@@ -348,6 +358,7 @@ impl<'a> Engine<'a> {
         let state = &mut self.states[id.index()];
         state.phase = Phase::Ended;
         state.due = f64::NAN;
+        state.queued = f64::NAN;
         self.trace.end[id.index()] = self.now;
         self.trace.makespan = self.now;
         self.ended.push(id);
@@ -364,14 +375,32 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Puts the next event of an activity into the queue; an earlier one is void.
+    /// The next event of an activity. One that stands in the queue for a later time is void; one
+    /// for an earlier time stays, and is put back when its time comes.
     fn schedule(&mut self, id: ActivityId, time: f64) {
-        self.states[id.index()].due = time;
+        let state = &mut self.states[id.index()];
+        state.due = time;
+        if state.queued <= time {
+            return;
+        }
+        state.queued = time;
         self.queue.push(time, id);
     }
 
+    /// An event has come out of the queue no later than `time`, before it was due: if it is the
+    /// one that stands for the activity, it goes back.
+    fn postpone(&mut self, id: ActivityId, time: f64) {
+        let state = &mut self.states[id.index()];
+        if state.queued <= time {
+            state.queued = state.due;
+            if state.due.is_finite() {
+                self.queue.push(state.due, id);
+            }
+        }
+    }
+
     /// An activity goes on at a new pace, or under a new binding.
-    pub(super) fn set_pace(&mut self, id: ActivityId, pace: Pace, binding: Binding) {
+    pub(super) fn set_pace(&mut self, id: ActivityId, rate: f64, level: f64, binding: Binding) {
         let old = self.solver.pace[id.index()].rate;
         self.close_interval(id);
         let now = self.now;
@@ -379,9 +408,15 @@ impl<'a> Engine<'a> {
         state.left = (state.left - old * (now - state.since)).max(0.0);
         state.since = now;
         state.binding = binding;
-        self.solver.pace[id.index()] = pace;
-        if pace.rate != old {
-            let end = now + self.states[id.index()].left / pace.rate;
+        let pace = &mut self.solver.pace[id.index()];
+        pace.rate = rate;
+        pace.level = level;
+        pace.bound = match binding {
+            Binding::Resource(resource) => resource.0,
+            Binding::Limit(_) => NONE,
+        };
+        if rate != old {
+            let end = now + self.states[id.index()].left / rate;
             self.schedule(id, end);
         }
     }
@@ -408,8 +443,8 @@ impl<'a> Engine<'a> {
     }
 
     /// The record of the run.
-    fn finish(mut self) -> Trace {
-        self.trace.memory = self.memory.finish();
+    fn finish(mut self, program: &Program) -> Trace {
+        self.trace.memory = self.memory.finish(&program.pools);
         self.trace.seal();
         self.trace
     }

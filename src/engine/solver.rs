@@ -21,6 +21,7 @@ use std::collections::BinaryHeap;
 
 use super::component::Usage;
 use super::ids::{ActivityId, ResourceId};
+use super::program::NONE;
 use super::trace::Binding;
 
 /// The system to solve: where the solver's numbers come from.
@@ -44,12 +45,19 @@ pub(super) struct Share {
     pub(super) binding: Binding,
 }
 
-/// What an activity has now: what others need to know of it.
+/// What an activity has now and where the search for shares has it: all that a visit to one of
+/// its resources needs to know, in half a cache line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
     pub(super) rate: f64,
     /// Rate per weight; infinite for one that has just begun.
     pub(super) level: f64,
+    /// Level in a set before it is taken over.
+    pub(super) fresh: f64,
+    /// The full resource that holds it down; none if its own limit does.
+    pub(super) bound: u32,
+    /// The search that reached it last; one more once it froze there.
+    pub(super) mark: u32,
 }
 
 impl Pace {
@@ -57,12 +65,15 @@ impl Pace {
     pub(super) const NEW: Self = Self {
         rate: 0.0,
         level: f64::INFINITY,
+        fresh: 0.0,
+        bound: NONE,
+        mark: 0,
     };
 }
 
 /// What may freeze next, at which level.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Candidate {
+pub(super) struct Candidate {
     level: f64,
     /// Resources before activities at equal levels, each by id.
     key: (bool, u32),
@@ -85,17 +96,30 @@ impl Ord for Candidate {
 }
 
 /// State of a resource during one solve.
-#[derive(Debug, Clone, Copy, Default)]
-struct Filling {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Filling {
     /// Capacity not taken by those who stay and those who froze; below 0 only by rounding.
-    left: f64,
+    pub(super) left: f64,
     /// Sum of coefficient · weight over growing activities.
-    slope: f64,
+    pub(super) slope: f64,
     /// Growing activities.
-    growing: u32,
+    pub(super) growing: u32,
+    /// The level at which it held activities down; infinite if it did not.
+    pub(super) held: f64,
+    /// The search that reached it last.
+    seen: u32,
 }
 
 impl Filling {
+    /// Of a resource that takes part in no solve.
+    const NONE: Self = Self {
+        left: 0.0,
+        slope: 0.0,
+        growing: 0,
+        held: f64::INFINITY,
+        seen: 0,
+    };
+
     /// The level λ at which the resource runs full.
     fn level(&self) -> f64 {
         self.left.max(0.0) / self.slope
@@ -111,15 +135,12 @@ const BELOW: f64 = 1.0 - 1e-6;
 /// Scratch space that lives as long as the run, so that no solve allocates.
 #[derive(Debug, Default)]
 pub(super) struct MaxMin {
-    filling: Vec<Filling>,
+    pub(super) filling: Vec<Filling>,
     full: Vec<bool>,
-    /// `stamp` where reached in this search, `stamp + 1` once frozen.
-    mark: Vec<u32>,
-    seen_resource: Vec<u32>,
-    stamp: u32,
-    heap: BinaryHeap<Reverse<Candidate>>,
-    resources: Vec<ResourceId>,
-    activities: Vec<ActivityId>,
+    pub(super) stamp: u32,
+    pub(super) heap: BinaryHeap<Reverse<Candidate>>,
+    pub(super) resources: Vec<ResourceId>,
+    pub(super) activities: Vec<ActivityId>,
     /// What every activity has now, by id.
     pub(super) pace: Vec<Pace>,
     /// The shares of the activities solved last.
@@ -129,11 +150,9 @@ pub(super) struct MaxMin {
 impl MaxMin {
     /// Makes room for this many resources and activities.
     pub(super) fn reserve(&mut self, resources: usize, activities: usize) {
-        self.filling.resize(resources, Filling::default());
+        self.filling.resize(resources, Filling::NONE);
         // Until it is known better, a resource may be full.
         self.full.resize(resources, true);
-        self.seen_resource.resize(resources, 0);
-        self.mark.resize(activities, 0);
         self.pace.resize(activities, Pace::NEW);
     }
 
@@ -145,8 +164,8 @@ impl MaxMin {
     /// Forgets what was reached: the next search may reach anything.
     pub(super) fn begin_search(&mut self) {
         if self.stamp >= u32::MAX - 3 {
-            self.mark.fill(0);
-            self.seen_resource.fill(0);
+            self.pace.iter_mut().for_each(|pace| pace.mark = 0);
+            self.filling.iter_mut().for_each(|filling| filling.seen = 0);
             self.stamp = 0;
         }
         self.stamp += 2;
@@ -212,6 +231,12 @@ impl MaxMin {
         for index in 0..self.resources.len() {
             self.push_resource(self.resources[index]);
         }
+        self.freeze_all(system, usage);
+        self.close(system)
+    }
+
+    /// Freezes everything that grows, in the order of levels.
+    pub(super) fn freeze_all(&mut self, system: &impl System, usage: &Usage) {
         while let Some(Reverse(candidate)) = self.heap.pop() {
             match candidate.key {
                 (false, resource) => {
@@ -220,12 +245,31 @@ impl MaxMin {
                 (true, activity) => self.reach_limit(system, ActivityId(activity)),
             }
         }
-        self.close(system)
+    }
+
+    /// A resource before anyone takes of it.
+    pub(super) fn empty(&self, system: &impl System, resource: ResourceId) -> Filling {
+        Filling {
+            left: system.capacity(resource),
+            seen: self.stamp,
+            ..Filling::NONE
+        }
+    }
+
+    /// Puts an activity's own limit into the heap, if it has one.
+    pub(super) fn push_limit(&mut self, system: &impl System, id: ActivityId) {
+        let (limit, _) = system.limit(id);
+        if limit.is_finite() {
+            self.heap.push(Reverse(Candidate {
+                level: limit / system.weight(id),
+                key: (true, id.0),
+            }));
+        }
     }
 
     /// Adds a resource to those reached unless it is there already.
-    fn reach(&mut self, resource: ResourceId) {
-        let seen = &mut self.seen_resource[resource.index()];
+    pub(super) fn reach(&mut self, resource: ResourceId) {
+        let seen = &mut self.filling[resource.index()].seen;
         if *seen != self.stamp {
             *seen = self.stamp;
             self.resources.push(resource);
@@ -240,10 +284,7 @@ impl MaxMin {
         resource: ResourceId,
         threshold: f64,
     ) {
-        let mut filling = Filling {
-            left: system.capacity(resource),
-            ..Filling::default()
-        };
+        let mut filling = self.empty(system, resource);
         for user in usage.users(resource) {
             let id = user.activity;
             let pace = self.pace[id.index()];
@@ -253,26 +294,20 @@ impl MaxMin {
             }
             filling.slope += user.slope;
             filling.growing += 1;
-            if self.mark[id.index()] < self.stamp {
-                self.mark[id.index()] = self.stamp;
+            if self.pace[id.index()].mark < self.stamp {
+                self.pace[id.index()].mark = self.stamp;
                 self.activities.push(id);
                 for (other, _) in system.demands(id) {
                     self.reach(*other);
                 }
-                let (limit, _) = system.limit(id);
-                if limit.is_finite() {
-                    self.heap.push(Reverse(Candidate {
-                        level: limit / system.weight(id),
-                        key: (true, id.0),
-                    }));
-                }
+                self.push_limit(system, id);
             }
         }
         self.filling[resource.index()] = filling;
     }
 
     /// Puts a resource into the heap at the level where it would run full.
-    fn push_resource(&mut self, resource: ResourceId) {
+    pub(super) fn push_resource(&mut self, resource: ResourceId) {
         let filling = &self.filling[resource.index()];
         if filling.growing > 0 {
             self.heap.push(Reverse(Candidate {
@@ -300,10 +335,11 @@ impl MaxMin {
             self.push_resource(resource);
             return;
         }
+        self.filling[resource.index()].held = level;
         let binding = Binding::Resource(resource);
         for user in usage.users(resource) {
             let id = user.activity;
-            if self.mark[id.index()] == self.stamp {
+            if self.pace[id.index()].mark == self.stamp {
                 let rate = system.weight(id) * level;
                 let share = Share {
                     rate,
@@ -317,7 +353,7 @@ impl MaxMin {
 
     /// An activity has come to the top of the heap: it cannot go faster.
     fn reach_limit(&mut self, system: &impl System, id: ActivityId) {
-        if self.mark[id.index()] == self.stamp {
+        if self.pace[id.index()].mark == self.stamp {
             let (rate, resource) = system.limit(id);
             let share = Share {
                 rate,
@@ -330,7 +366,7 @@ impl MaxMin {
 
     /// Fixes an activity's share and takes it from its resources.
     fn freeze(&mut self, system: &impl System, id: ActivityId, share: Share) {
-        self.mark[id.index()] = self.stamp + 1;
+        self.pace[id.index()].mark = self.stamp + 1;
         self.solved.push((id, share));
         let weight = system.weight(id);
         for (resource, coefficient) in system.demands(id) {
@@ -342,7 +378,7 @@ impl MaxMin {
     }
 
     /// Notes which resources are full, and that none carries more than it can.
-    fn close(&mut self, system: &impl System) -> Result<(), (ResourceId, f64)> {
+    pub(super) fn close(&mut self, system: &impl System) -> Result<(), (ResourceId, f64)> {
         for resource in &self.resources {
             let capacity = system.capacity(*resource);
             let left = self.filling[resource.index()].left;

@@ -39,6 +39,11 @@ impl Demands {
         Self(all)
     }
 
+    /// Keeps the resources that a test accepts.
+    pub fn retain(&mut self, keep: impl Fn(ResourceId) -> bool) {
+        self.0.retain(|(resource, _)| keep(*resource));
+    }
+
     /// As the engine takes them.
     pub fn as_slice(&self) -> &[(ResourceId, f64)] {
         &self.0

@@ -44,6 +44,8 @@ pub struct Fabric {
     pub topology: Topology,
     /// Resources by id.
     pub resources: Vec<Resource>,
+    /// How many times as many machines there are as the graph holds; 1 unless it is a sample.
+    pub copies: u32,
     gpus: Vec<Option<GpuResources>>,
     cpus: Vec<Option<CpuResources>>,
     wires: Vec<WireResources>,
@@ -54,6 +56,7 @@ impl Fabric {
     pub fn new(topology: Topology) -> Self {
         let mut fabric = Self {
             resources: Vec::new(),
+            copies: 1,
             gpus: Vec::new(),
             cpus: Vec::new(),
             wires: Vec::new(),
@@ -156,6 +159,19 @@ impl Fabric {
     /// The resources of a CPU socket.
     pub fn cpu(&self, id: DeviceId) -> Option<CpuResources> {
         self.cpus[id.index()]
+    }
+
+    /// Everything of a device: its own resources and those of the wires that end at it.
+    pub fn of_device(&self, id: DeviceId) -> Vec<ResourceId> {
+        let gpu = self.gpu(id).map(|gpu| [gpu.compute, gpu.vram, gpu.launch]);
+        let mut all: Vec<ResourceId> = gpu.into_iter().flatten().collect();
+        for ((_, a, b, _), wire) in self.topology.wires().zip(&self.wires) {
+            if a == id || b == id {
+                all.extend([wire.forward, wire.backward]);
+                all.extend(wire.both.into_iter().chain(wire.both_host));
+            }
+        }
+        all
     }
 
     /// The resources of every wire, in order.

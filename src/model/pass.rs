@@ -65,7 +65,7 @@ impl Pass {
     }
 
     /// Tokens whose norms and residuals this rank computes.
-    pub(super) fn own_tokens(&self) -> f64 {
+    pub fn own_tokens(&self) -> f64 {
         let parts = if self.sequence_parallel {
             self.tensor
         } else {

@@ -1,20 +1,25 @@
 //! Building a phase: kernels with their launches, collectives over groups, memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::Account;
-use super::placement::Placement;
+use super::placement::{Members, Placement};
 use super::task::{KernelTask, Lane, Phase, Task};
 use crate::collective::{CollectivePlan, Communicator, Operation};
-use crate::engine::{Activity, ActivityId, Allocation, Limit, Pool, PoolId, Program, StreamId};
-use crate::fabric::{Fabric, GpuResources};
+use crate::engine::{
+    Activity, ActivityId, Allocation, Limit, Pool, PoolId, Program, ResourceId, StreamId,
+};
+use crate::fabric::{Fabric, GpuResources, PeerRule, TransferPath, Transport, transfer};
 use crate::kernel::{KernelCost, cost};
 use crate::model::Operator;
-use crate::spec::{Diagnostic, FrameworkSpec, GpuSpec};
+use crate::spec::{Diagnostic, FrameworkSpec, GpuSpec, LibrarySpec};
+use crate::topology::DeviceId;
+use crate::units::Seconds;
 
 /// What the builder keeps of a rank.
 #[derive(Debug)]
 struct Rank {
+    device: DeviceId,
     gpu: std::sync::Arc<GpuSpec>,
     resources: GpuResources,
     pool: PoolId,
@@ -34,12 +39,17 @@ pub(super) struct Group<'a> {
     pub(super) ranks: Vec<u32>,
     communicator: Communicator<'a>,
     stream: StreamId,
+    /// Resources of members that a rank stands for: used as much as its own, by nothing else.
+    spared: BTreeSet<ResourceId>,
     plans: BTreeMap<(Operation, u64), CollectivePlan>,
 }
 
 /// A phase under construction.
 #[derive(Debug)]
 pub(super) struct Builder<'a> {
+    fabric: &'a Fabric,
+    /// Paths between ranks that send to each other, with the VRAM at both ends.
+    paths: BTreeMap<(u32, u32), TransferPath>,
     framework: &'a FrameworkSpec,
     program: Program,
     tasks: Vec<Task>,
@@ -72,6 +82,7 @@ impl<'a> Builder<'a> {
             });
             let slowdown = fabric.host_slowdown(*id);
             ranks.push(Rank {
+                device: *id,
                 gpu: gpu.clone(),
                 resources,
                 pool,
@@ -83,6 +94,8 @@ impl<'a> Builder<'a> {
             });
         }
         let mut builder = Self {
+            fabric,
+            paths: BTreeMap::new(),
             framework,
             program,
             tasks: Vec::new(),
@@ -103,14 +116,83 @@ impl<'a> Builder<'a> {
         self.ranks.len() as u32
     }
 
-    /// A communicator over some ranks with a stream of its own.
-    pub(super) fn group(&mut self, communicator: Communicator<'a>, ranks: Vec<u32>) -> Group<'a> {
-        Group {
-            ranks,
-            communicator,
+    /// A group of ranks with its communicator and a stream of its own.
+    pub(super) fn group(
+        &mut self,
+        library: &'a LibrarySpec,
+        members: Members,
+    ) -> Result<Group<'a>, Diagnostic> {
+        let alone = members.ranks.len() == 1;
+        let spared = members.devices.iter().skip(1).filter(|_| alone);
+        let spared = spared.flat_map(|id| self.fabric.of_device(*id)).collect();
+        let communicator = Communicator::new(self.fabric, library, members.devices)?;
+        Ok(Group {
+            ranks: members.ranks,
+            communicator: communicator.sample_of(members.size),
             stream: self.program.add_stream(),
+            spared,
             plans: BTreeMap::new(),
-        }
+        })
+    }
+
+    /// Sends `bytes` from one rank to another when the sender has done what it was given, beside
+    /// its kernels. The network's first step costs what the library's plain protocol costs.
+    pub(super) fn send(
+        &mut self,
+        library: &LibrarySpec,
+        [from, to]: [u32; 2],
+        stream: StreamId,
+        bytes: f64,
+    ) -> Result<ActivityId, Diagnostic> {
+        let [a, b] = [from, to].map(|rank| self.ranks[rank as usize].device);
+        let path = match self.paths.get(&(from, to)) {
+            Some(path) => path.clone(),
+            None => {
+                let found = transfer(self.fabric, a, b, PeerRule::SameSwitch, true);
+                let mut path = found.ok_or_else(|| {
+                    Diagnostic::new("two neighbouring pipeline stages are not connected")
+                })?;
+                for end in [from, to] {
+                    let vram = self.ranks[end as usize].resources.vram;
+                    path.demands.add(vram, 1.0);
+                }
+                let protocol = library.protocols.get("simple");
+                path.latency_s += protocol.map_or(0.0, |protocol| {
+                    let Seconds(hop) = match path.transport {
+                        Transport::GpuLink => protocol.hop.gpu_link.value,
+                        Transport::Peer | Transport::Staged => protocol.hop.pcie.value,
+                        Transport::Network => protocol.hop.network.value,
+                    };
+                    hop
+                });
+                self.paths.insert((from, to), path.clone());
+                path
+            }
+        };
+        let after = self.tails(&[from]);
+        let task = Task {
+            name: "send",
+            layer: self.layer,
+            lane: Lane::Communication(from),
+            kernel: None,
+            bytes,
+        };
+        Ok(self.add(
+            task,
+            &Activity {
+                latency: path.latency_s,
+                work: bytes,
+                demands: path.demands.as_slice(),
+                after: &after,
+                stream: Some(stream),
+                ..Activity::default()
+            },
+        ))
+    }
+
+    /// A stream of its own.
+    pub(super) fn stream(&mut self) -> StreamId {
+        self.program.add_stream()
     }
 
     fn add(&mut self, task: Task, activity: &Activity<'_>) -> ActivityId {
@@ -292,12 +374,14 @@ impl<'a> Builder<'a> {
         bytes: f64,
         after: &[ActivityId],
     ) -> Result<Option<ActivityId>, Diagnostic> {
-        if group.ranks.len() < 2 || bytes <= 0.0 {
+        if group.communicator.size() < 2 || bytes <= 0.0 {
             return Ok(None);
         }
         let key = (operation, bytes.to_bits());
         if !group.plans.contains_key(&key) {
-            let plan = group.communicator.plan(operation, bytes)?;
+            let mut plan = group.communicator.plan(operation, bytes)?;
+            plan.demands
+                .retain(|resource| !group.spared.contains(&resource));
             group.plans.insert(key, plan);
         }
         let plan = &group.plans[&key];
@@ -332,10 +416,12 @@ impl<'a> Builder<'a> {
             name,
             repeat,
             program: self.program,
+            folded: None,
             tasks: self.tasks,
             kernels: self.kernels,
             flows: Vec::new(),
         }
+        .folded()
     }
 }
 

@@ -34,6 +34,7 @@ pub(super) fn plan(
         phases: vec![flows.finish()],
         produced: bytes,
         unit: Unit::Bytes,
+        gpus: 0,
         ranks: Vec::new(),
         facts: Vec::new(),
     })
@@ -207,10 +208,12 @@ impl<'a> FlowList<'a> {
             name: "flows",
             repeat: 1.0,
             program: self.program,
+            folded: None,
             tasks: self.tasks,
             kernels: Vec::new(),
             flows: self.flows,
         }
+        .folded()
     }
 }
 

@@ -14,7 +14,6 @@ use super::range::{check_precision, check_tokens, within};
 use super::task::{Phase, Plan, Unit};
 use super::training::run_steps;
 use crate::catalog::Catalog;
-use crate::collective::Communicator;
 use crate::fabric::Fabric;
 use crate::model::{Pass, Transformer, element_bytes};
 use crate::spec::{Diagnostic, FrameworkSpec, InferenceSpec, LibrarySpec, Recompute, Source};
@@ -75,6 +74,7 @@ pub(super) fn plan(
             ("requests".into(), requests),
             ("framework".into(), spec.framework.value.clone()),
         ],
+        gpus: placement.gpus(),
         ranks: placement.ranks,
     })
 }
@@ -114,10 +114,8 @@ impl Batches<'_> {
         };
         let mut builder = Builder::new(self.fabric, self.framework, self.placement)?;
         let mut tensor = Vec::new();
-        for ranks in self.placement.tensor_groups() {
-            let devices = self.placement.devices(&ranks);
-            let communicator = Communicator::new(self.fabric, self.library, devices)?;
-            tensor.push(builder.group(communicator, ranks));
+        for members in self.placement.tensor_groups(0) {
+            tensor.push(builder.group(self.library, members)?);
         }
         self.hold_state(&mut builder, &pass);
         let all: Vec<u32> = (0..builder.size()).collect();

@@ -10,15 +10,20 @@ mod flows;
 mod gradients;
 mod inference;
 mod loaded;
+mod pipeline;
 mod placement;
 mod range;
+mod sample;
+mod schedule;
 mod sharded;
 mod task;
 mod training;
 
 pub use account::Account;
 pub use loaded::{Loaded, load_workload, workload_kinds};
-pub use placement::Placement;
+pub use placement::{Members, Placement};
+pub use sample::machine;
+pub use schedule::{Slot, order};
 pub use task::{FlowTask, KernelTask, Lane, Phase, Plan, Task, Unit};
 
 use crate::catalog::Catalog;

@@ -6,16 +6,26 @@ use crate::fabric::Fabric;
 use crate::spec::{Diagnostic, Parallel, Source};
 use crate::topology::DeviceId;
 
-/// Which rank runs where. Ranks are numbered tensor-parallel fastest, over the GPUs in the order
-/// of the topology, so that a tensor-parallel group is as near together as the file says.
+/// Which rank runs where. Ranks are numbered tensor-parallel fastest, then data-parallel, then by
+/// pipeline stage (Megatron-LM's `tp-dp-pp`), over the GPUs in the order of the topology, so that
+/// a tensor-parallel group is as near together as the file says.
 #[derive(Debug, Clone)]
 pub struct Placement {
-    /// Devices by rank.
+    /// Devices by rank; of a job that is sampled, the first rank of every stage.
     pub ranks: Vec<DeviceId>,
+    /// The GPUs in order.
+    devices: Vec<DeviceId>,
     /// Tensor-parallel degree.
     pub tensor: u32,
     /// Data-parallel degree.
     pub data: u32,
+    /// Pipeline stages.
+    pub pipeline: u32,
+    /// Data-parallel replicas that the graph holds.
+    graph_data: u32,
+    /// Whether one rank of each stage stands for all of them: the graph holds two replicas, the
+    /// second of which only takes part in what the first communicates.
+    sampled: bool,
 }
 
 impl Placement {
@@ -34,10 +44,13 @@ impl Placement {
             let message = format!("`{machine}` has no GPU to run on");
             return Err(Diagnostic::new(message).at(fabric.topology.place.clone()));
         }
-        let available = gpus.len() as u32;
+        let available = gpus.len() as u32 * fabric.copies;
         let degree =
             |written: &Option<crate::spec::Spanned<u32>>| written.as_ref().map(|d| d.value);
-        for written in [&parallel.tensor, &parallel.data].into_iter().flatten() {
+        for written in [&parallel.tensor, &parallel.data, &parallel.pipeline]
+            .into_iter()
+            .flatten()
+        {
             if written.value == 0 || written.value > available {
                 return Err(Diagnostic::new(format!(
                     "a parallel degree of {} does not fit the {available} GPUs of `{machine}`",
@@ -48,50 +61,119 @@ impl Placement {
             }
         }
         let tensor = degree(&parallel.tensor).unwrap_or(1);
+        let pipeline = degree(&parallel.pipeline).unwrap_or(1);
+        let replica = u64::from(tensor) * u64::from(pipeline);
         let data = match degree(&parallel.data) {
             Some(data) => data,
-            None if available.is_multiple_of(tensor) => available / tensor,
+            None if u64::from(available).is_multiple_of(replica) => available / (tensor * pipeline),
             None => {
                 return Err(uneven(source, parallel, tensor, available, machine));
             }
         };
-        let used = u64::from(tensor) * u64::from(data);
+        let used = replica * u64::from(data);
         if used > u64::from(available) {
-            let written = parallel.data.as_ref().or(parallel.tensor.as_ref());
-            let diagnostic = Diagnostic::new(format!(
-                "tensor {tensor} × data {data} needs {used} GPUs, but `{machine}` has {available}"
-            ));
-            return Err(match written {
-                Some(written) => diagnostic.at(source.place(written)),
-                None => diagnostic,
-            });
+            let job = [tensor, data, pipeline];
+            return Err(too_large(source, parallel, job, available, machine));
         }
-        Ok(Self {
-            ranks: gpus.into_iter().take(used as usize).collect(),
+        let sampled = fabric.copies > 1 && data > 1;
+        let placement = Self {
+            ranks: Vec::new(),
+            devices: gpus,
             tensor,
             data,
-        })
+            pipeline,
+            graph_data: if sampled { 2 } else { data },
+            sampled,
+        };
+        let size = tensor * placement.graph_data;
+        let ranks = match sampled {
+            false => placement.devices[..used as usize].to_vec(),
+            true => (0..pipeline)
+                .map(|stage| placement.devices[(stage * size) as usize])
+                .collect(),
+        };
+        Ok(Self { ranks, ..placement })
     }
 
-    /// Ranks of each tensor-parallel group.
-    pub fn tensor_groups(&self) -> Vec<Vec<u32>> {
+    /// Ranks of a pipeline stage that run.
+    pub fn stage(&self, stage: u32) -> std::ops::Range<u32> {
+        let size = match self.sampled {
+            true => 1,
+            false => self.tensor * self.data,
+        };
+        stage * size..(stage + 1) * size
+    }
+
+    /// The tensor-parallel groups of a pipeline stage.
+    pub fn tensor_groups(&self, stage: u32) -> Vec<Members> {
         let t = self.tensor;
-        (0..self.data)
-            .map(|d| (0..t).map(|i| d * t + i).collect())
-            .collect()
+        let groups = if self.sampled { 1 } else { self.data };
+        let group = |d| (0..t).map(|i| (i, d)).collect::<Vec<_>>();
+        let members = (0..groups).map(|d| self.members(stage, &group(d), t));
+        members.collect()
     }
 
-    /// Ranks of each data-parallel group.
-    pub fn data_groups(&self) -> Vec<Vec<u32>> {
-        let t = self.tensor;
-        (0..t)
-            .map(|i| (0..self.data).map(|d| d * t + i).collect())
-            .collect()
+    /// The data-parallel groups of a pipeline stage.
+    pub fn data_groups(&self, stage: u32) -> Vec<Members> {
+        let groups = if self.sampled { 1 } else { self.tensor };
+        let group = |i| (0..self.graph_data).map(|d| (i, d)).collect::<Vec<_>>();
+        let members = (0..groups).map(|i| self.members(stage, &group(i), self.data));
+        members.collect()
     }
 
-    /// The devices of some ranks.
-    pub fn devices(&self, ranks: &[u32]) -> Vec<DeviceId> {
-        ranks.iter().map(|r| self.ranks[*r as usize]).collect()
+    /// The group of the ranks at some tensor and data positions of a stage, `size` with those that
+    /// are not in the graph.
+    fn members(&self, stage: u32, positions: &[(u32, u32)], size: u32) -> Members {
+        let graph_rank = |(i, d): &(u32, u32)| i + self.tensor * (d + self.graph_data * stage);
+        Members {
+            ranks: match self.sampled {
+                true => vec![stage],
+                false => positions.iter().map(graph_rank).collect(),
+            },
+            devices: positions
+                .iter()
+                .map(|at| self.devices[graph_rank(at) as usize])
+                .collect(),
+            size: size as usize,
+        }
+    }
+
+    /// GPUs that the job uses.
+    pub fn gpus(&self) -> u64 {
+        u64::from(self.tensor) * u64::from(self.data) * u64::from(self.pipeline)
+    }
+}
+
+/// A group of ranks that communicate.
+#[derive(Debug, Clone)]
+pub struct Members {
+    /// Those that run.
+    pub ranks: Vec<u32>,
+    /// Devices of those in the graph.
+    pub devices: Vec<DeviceId>,
+    /// How many there are in all.
+    pub size: usize,
+}
+
+/// The message for a job with more ranks than there are GPUs.
+fn too_large(
+    source: &Arc<Source>,
+    parallel: &Parallel,
+    [tensor, data, pipeline]: [u32; 3],
+    available: u32,
+    machine: &str,
+) -> Diagnostic {
+    let used = u64::from(tensor) * u64::from(data) * u64::from(pipeline);
+    let stages = match pipeline {
+        1 => String::new(),
+        stages => format!(" × pipeline {stages}"),
+    };
+    let diagnostic = Diagnostic::new(format!(
+        "tensor {tensor} × data {data}{stages} needs {used} GPUs, but `{machine}` has {available}"
+    ));
+    match parallel.data.as_ref().or(parallel.tensor.as_ref()) {
+        Some(written) => diagnostic.at(source.place(written)),
+        None => diagnostic,
     }
 }
 

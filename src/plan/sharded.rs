@@ -67,7 +67,7 @@ impl Sharded {
     pub(super) fn finish(&self, step: &mut TrainingStep<'_, '_>) {
         for ids in &self.reductions {
             for (group, id) in ids.iter().enumerate() {
-                for rank in step.data[group].ranks.clone() {
+                for rank in step.stages[0].data[group].ranks.clone() {
                     step.builder.wait(rank, *id);
                 }
             }
@@ -115,7 +115,7 @@ impl Sharded {
     /// Issues an all-gather that may begin when the compute given so far is done.
     fn gather(&self, step: &mut TrainingStep<'_, '_>, bytes: f64) -> Result<Gather, Diagnostic> {
         let mut ids = Vec::new();
-        for group in &mut step.data {
+        for group in &mut step.stages[0].data {
             let after = step.builder.tails(&group.ranks);
             let id = step
                 .builder
@@ -128,7 +128,7 @@ impl Sharded {
     /// The next kernels wait for a gather and hold the whole weights.
     fn whole(&self, step: &mut TrainingStep<'_, '_>, gather: &Gather, bytes: f64) {
         for (group, id) in gather.iter().enumerate() {
-            for rank in step.data[group].ranks.clone() {
+            for rank in step.stages[0].data[group].ranks.clone() {
                 id.iter().for_each(|id| step.builder.wait(rank, *id));
                 step.builder.take(rank, Account::Gathered, bytes);
             }
@@ -144,7 +144,7 @@ impl Sharded {
     /// Reduce-scatters the gradients of weights of that size.
     fn scatter(&mut self, step: &mut TrainingStep<'_, '_>, bytes: f64) -> Result<(), Diagnostic> {
         let mut ids = Vec::new();
-        for group in &mut step.data {
+        for group in &mut step.stages[0].data {
             let after = step.builder.tails(&group.ranks);
             let bytes = bytes * self.gradient;
             let id = step

@@ -1,6 +1,6 @@
 //! What stands behind each activity of a program.
 
-use crate::engine::Program;
+use crate::engine::{Folded, Program, fold};
 use crate::topology::DeviceId;
 
 /// Where in a picture of the step an activity belongs.
@@ -75,12 +75,28 @@ pub struct Phase {
     pub repeat: f64,
     /// What to run; its first resources are the fabric's.
     pub program: Program,
+    /// The program's classes, where it folds and folding is on.
+    pub folded: Option<Folded>,
     /// By activity.
     pub tasks: Vec<Task>,
     /// Distinct kernels.
     pub kernels: Vec<KernelTask>,
     /// Flows by lane number, for a list of flows.
     pub flows: Vec<FlowTask>,
+}
+
+/// Fewest activities that are worth looking for symmetry in.
+const WORTH_FOLDING: usize = 256;
+
+impl Phase {
+    /// Looks for symmetry.
+    #[must_use]
+    pub(super) fn folded(mut self) -> Self {
+        if self.program.len() >= WORTH_FOLDING {
+            self.folded = fold(&self.program);
+        }
+        self
+    }
 }
 
 /// A workload on a machine, ready to run.
@@ -96,8 +112,17 @@ pub struct Plan {
     pub produced: f64,
     /// What is produced.
     pub unit: Unit,
+    /// GPUs that the job uses, those that a rank stands for included; 0 for flows.
+    pub gpus: u64,
     /// Devices by rank; empty for flows.
     pub ranks: Vec<DeviceId>,
     /// Facts to show beside the result: parallelism, framework, library.
     pub facts: Vec<(String, String)>,
+}
+
+impl Plan {
+    /// Every activity on its own, whether or not others do the same.
+    pub fn unfold(&mut self) {
+        self.phases.iter_mut().for_each(|phase| phase.folded = None);
+    }
 }

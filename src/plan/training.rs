@@ -6,12 +6,13 @@ use super::account::Account;
 use super::builder::{Builder, Group};
 use super::gradients::Buckets;
 use super::loaded::network;
+use super::pipeline::{Parts, Pipeline};
 use super::placement::Placement;
 use super::range::{check_precision, check_tokens, within};
 use super::sharded::Sharded;
 use super::task::{Plan, Unit};
 use crate::catalog::Catalog;
-use crate::collective::{Communicator, Operation};
+use crate::collective::Operation;
 use crate::fabric::Fabric;
 use crate::model::{ExchangeKind, Pass, Step, Transformer, element_bytes, optimizer};
 use crate::spec::{
@@ -36,26 +37,27 @@ pub(super) fn plan(
     check_precision(fabric, &placement, source, &spec.precision)?;
     let job = Job::new(catalog, source, spec, &framework, &placement)?;
     let mut builder = Builder::new(fabric, &framework, &placement)?;
-    let mut tensor = Vec::new();
-    let mut data = Vec::new();
-    for ranks in placement.tensor_groups() {
-        let devices = placement.devices(&ranks);
-        let communicator = Communicator::new(fabric, &library, devices)?;
-        tensor.push(builder.group(communicator, ranks));
-    }
-    for ranks in placement.data_groups() {
-        let devices = placement.devices(&ranks);
-        let communicator = Communicator::new(fabric, &library, devices)?;
-        data.push(builder.group(communicator, ranks));
+    let mut stages = Vec::new();
+    for number in 0..placement.pipeline {
+        let tensor = placement.tensor_groups(number).into_iter();
+        let tensor = tensor.map(|members| builder.group(&library, members));
+        let tensor = tensor.collect::<Result<_, _>>()?;
+        let data = placement.data_groups(number).into_iter();
+        let data = data.map(|members| builder.group(&library, members));
+        stages.push(Stage {
+            parts: job.parts_of(number),
+            all: placement.stage(number).collect(),
+            tensor,
+            data: data.collect::<Result<_, _>>()?,
+        });
     }
     let mut step = TrainingStep {
         job: &job,
         builder,
-        tensor,
-        data,
-        all: (0..placement.ranks.len() as u32).collect(),
+        stage: 0,
+        stages,
     };
-    step.build()?;
+    step.build(&library)?;
     let tokens = u64::from(placement.data) * job.accumulate * job.pass.tokens();
     Ok(Plan {
         workload: spec.name.clone(),
@@ -64,6 +66,7 @@ pub(super) fn plan(
         produced: tokens as f64,
         unit: Unit::Tokens,
         facts: facts(spec, &job, &placement),
+        gpus: placement.gpus(),
         ranks: placement.ranks,
     })
 }
@@ -78,6 +81,7 @@ pub(super) struct Job {
     pub(super) bucket: f64,
     pub(super) gradient: Precision,
     pub(super) data: f64,
+    pub(super) pipeline: Pipeline,
     context: f64,
 }
 
@@ -120,7 +124,9 @@ impl Job {
             fused_elementwise: framework.fused_elementwise,
         };
         check_tokens(source, &spec.micro_batch, pass.query)?;
-        let kernels = network.layers() * accumulate * placement.ranks.len() as u64 * 80;
+        let pipeline = Pipeline::new(source, spec, placement, network.layers(), accumulate)?;
+        let ranks = placement.ranks.len() as u64 / u64::from(placement.pipeline);
+        let kernels = network.layers() * accumulate * ranks * 80;
         if kernels > MAX_ACTIVITIES {
             return Err(Diagnostic::new(format!(
                 "this step would have some {kernels} activities, more than {MAX_ACTIVITIES}"
@@ -140,6 +146,7 @@ impl Job {
             bucket,
             gradient: spec.gradient_precision.unwrap_or(spec.precision.value),
             data: placement.data.into(),
+            pipeline,
             context: framework.context_memory.value.0,
         })
     }
@@ -147,6 +154,36 @@ impl Job {
     /// Parameters that a rank holds in full.
     fn parameters(&self) -> f64 {
         self.network.parameters_of_rank(self.pass.tensor) as f64
+    }
+
+    /// What each stage holds of the network.
+    fn parts_of(&self, stage: u32) -> Parts {
+        let (p, v) = (self.pipeline.stages, self.pipeline.chunks);
+        let chunk = |c| self.pipeline.layers_of(c * p + stage);
+        Parts {
+            first: stage == 0,
+            last: stage + 1 == p,
+            chunks: (0..v).map(chunk).collect(),
+        }
+    }
+
+    /// Parameters that a rank of a stage holds in full.
+    pub(super) fn parameters_of(&self, parts: &Parts) -> f64 {
+        let t = self.pass.tensor;
+        let network = &self.network;
+        let layers: u32 = parts
+            .chunks
+            .iter()
+            .map(|layers| layers.end - layers.start)
+            .sum();
+        let mut parameters = u64::from(layers) * network.layer_parameters_of_rank(t);
+        if parts.first {
+            parameters += network.embedding_parameters_of_rank(t);
+        }
+        if parts.last {
+            parameters += network.norm_parameters() + network.head_parameters_of_rank(t);
+        }
+        parameters as f64
     }
 
     /// What a quantity comes to on one rank if it is sharded from a ZeRO stage on.
@@ -179,18 +216,34 @@ fn bucket(
     Ok(bytes.max(1024.0 * 1024.0))
 }
 
+/// The ranks of one pipeline stage and their groups.
+pub(super) struct Stage<'a> {
+    /// What the stage holds of the network.
+    pub(super) parts: Parts,
+    pub(super) all: Vec<u32>,
+    tensor: Vec<Group<'a>>,
+    pub(super) data: Vec<Group<'a>>,
+}
+
 /// A step under construction.
 pub(super) struct TrainingStep<'a, 'j> {
     pub(super) job: &'j Job,
     pub(super) builder: Builder<'a>,
-    tensor: Vec<Group<'a>>,
-    pub(super) data: Vec<Group<'a>>,
-    all: Vec<u32>,
+    /// The stage that is being given work.
+    pub(super) stage: usize,
+    pub(super) stages: Vec<Stage<'a>>,
 }
 
 impl TrainingStep<'_, '_> {
-    fn build(&mut self) -> Result<(), Diagnostic> {
-        self.hold_state();
+    fn build(&mut self, library: &LibrarySpec) -> Result<(), Diagnostic> {
+        for stage in 0..self.stages.len() {
+            self.stage = stage;
+            self.hold_state();
+        }
+        self.stage = 0;
+        if self.stages.len() > 1 {
+            return self.pipelined(library);
+        }
         if self.job.zero == 3 {
             let mut sharded = Sharded::new(self.job);
             for _ in 0..self.job.accumulate {
@@ -199,20 +252,25 @@ impl TrainingStep<'_, '_> {
             sharded.finish(self);
         } else {
             let reductions = self.replicated()?;
-            for (group, ids) in self.data.iter().zip(&reductions) {
-                for rank in &group.ranks {
-                    ids.iter().for_each(|id| self.builder.wait(*rank, *id));
-                }
-            }
+            self.wait_for(&reductions);
         }
         self.optimizer()
+    }
+
+    /// The stage's next kernels wait for the reductions of their groups.
+    pub(super) fn wait_for(&mut self, reductions: &[Vec<crate::engine::ActivityId>]) {
+        for (group, ids) in self.stages[self.stage].data.iter().zip(reductions) {
+            for rank in &group.ranks {
+                ids.iter().for_each(|id| self.builder.wait(*rank, *id));
+            }
+        }
     }
 
     /// Weights, gradients, optimiser state: there from the beginning to the end.
     fn hold_state(&mut self) {
         let job = self.job;
-        let p = job.parameters();
-        for rank in 0..self.builder.size() {
+        let p = job.parameters_of(&self.stages[self.stage].parts);
+        for rank in self.stages[self.stage].all.clone() {
             let weights = job.sharded(3, p * element_bytes(job.pass.precision));
             let gradients = job.sharded(2, p * element_bytes(job.gradient));
             self.builder.take(rank, Account::Context, job.context);
@@ -232,7 +290,8 @@ impl TrainingStep<'_, '_> {
         } else {
             Operation::ReduceScatter
         };
-        let mut buckets = Buckets::new(operation, job.bucket, self.data.len());
+        let groups = &mut self.stages[0].data;
+        let mut buckets = Buckets::new(operation, job.bucket, groups.len());
         for micro_batch in 0..job.accumulate {
             let reduce = job.zero == 2 || micro_batch + 1 == job.accumulate;
             self.embedding_forward()?;
@@ -245,7 +304,8 @@ impl TrainingStep<'_, '_> {
                 if reduce {
                     let p = job.network.layer_parameters_of_rank(job.pass.tensor) as f64;
                     let bytes = p * element_bytes(job.gradient);
-                    buckets.produced(&mut self.builder, &mut self.data, bytes)?;
+                    let data = &mut self.stages[0].data;
+                    buckets.produced(&mut self.builder, data, bytes)?;
                 }
             }
             self.embedding_backward()?;
@@ -254,8 +314,9 @@ impl TrainingStep<'_, '_> {
                     job.network.layers() * job.network.layer_parameters_of_rank(job.pass.tensor);
                 let rest = job.parameters() - layers as f64;
                 let bytes = rest * element_bytes(job.gradient);
-                buckets.produced(&mut self.builder, &mut self.data, bytes)?;
-                buckets.finish(&mut self.builder, &mut self.data)?;
+                let data = &mut self.stages[0].data;
+                buckets.produced(&mut self.builder, data, bytes)?;
+                buckets.finish(&mut self.builder, data)?;
             }
         }
         Ok(buckets.reductions)
@@ -307,16 +368,17 @@ impl TrainingStep<'_, '_> {
     }
 
     /// The update, and under ZeRO 1 and 2 the gathering of the new weights.
-    fn optimizer(&mut self) -> Result<(), Diagnostic> {
+    pub(super) fn optimizer(&mut self) -> Result<(), Diagnostic> {
         let job = self.job;
         self.builder.layer = None;
-        let shard = job.sharded(1, job.parameters());
+        let parameters = job.parameters_of(&self.stages[self.stage].parts);
+        let shard = job.sharded(1, parameters);
         let op = optimizer(shard, job.pass.precision, job.gradient);
-        let all = self.all.clone();
-        self.builder.kernel(&all, &op)?;
+        let stage = &mut self.stages[self.stage];
+        self.builder.kernel(&stage.all, &op)?;
         if matches!(job.zero, 1 | 2) {
-            let bytes = job.parameters() * element_bytes(job.pass.precision);
-            for group in &mut self.data {
+            let bytes = parameters * element_bytes(job.pass.precision);
+            for group in &mut stage.data {
                 self.builder.exchange(group, Operation::AllGather, bytes)?;
             }
         }
@@ -324,13 +386,14 @@ impl TrainingStep<'_, '_> {
     }
 
     fn each(&mut self, mut apply: impl FnMut(&mut Builder<'_>, u32)) {
-        for rank in 0..self.builder.size() {
-            apply(&mut self.builder, rank);
+        for rank in &self.stages[self.stage].all {
+            apply(&mut self.builder, *rank);
         }
     }
 
     fn run(&mut self, steps: &[Step]) -> Result<(), Diagnostic> {
-        run_steps(&mut self.builder, &mut self.tensor, &self.all, steps)
+        let stage = &mut self.stages[self.stage];
+        run_steps(&mut self.builder, &mut stage.tensor, &stage.all, steps)
     }
 }
 
@@ -359,6 +422,16 @@ pub(super) fn run_steps<'a>(
     Ok(())
 }
 
+/// The degrees in words.
+fn parallelism(job: &Job, placement: &Placement) -> String {
+    let degrees = format!("data {} × tensor {}", placement.data, placement.tensor);
+    match (placement.pipeline, job.pipeline.chunks) {
+        (1, _) => degrees,
+        (stages, 1) => format!("{degrees} × pipeline {stages}"),
+        (stages, chunks) => format!("{degrees} × pipeline {stages}, {chunks} parts each"),
+    }
+}
+
 /// What to show beside the result.
 fn facts(spec: &TrainingSpec, job: &Job, placement: &Placement) -> Vec<(String, String)> {
     let global = u64::from(placement.data) * job.accumulate * job.pass.batch;
@@ -369,10 +442,7 @@ fn facts(spec: &TrainingSpec, job: &Job, placement: &Placement) -> Vec<(String, 
     };
     vec![
         ("model".into(), job.network.spec().name.clone()),
-        (
-            "parallelism".into(),
-            format!("data {} × tensor {}", placement.data, placement.tensor),
-        ),
+        ("parallelism".into(), parallelism(job, placement)),
         ("state".into(), state),
         (
             "global batch".into(),

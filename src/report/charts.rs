@@ -171,6 +171,7 @@ fn bus_bandwidth(sweeps: &[SweepRecord]) -> Sweep {
         title: format!("Bus bandwidth of {operation} by message size"),
         subtitle: "as nccl-tests defines it; predicted, nothing else running".into(),
         x_axis: "message size".into(),
+        in_bytes: true,
         y_axis: "bus bandwidth".into(),
         measure: Measure::BytesPerSecond,
         log_y: true,

@@ -173,7 +173,7 @@ const LISTED_RESOURCES: usize = 12;
 pub fn system(case: &Case<'_>) -> SystemRecord {
     let outcome = &case.outcome;
     let fabric = case.fabric;
-    let gpus = case.plan.ranks.len().max(1) as f64;
+    let gpus = case.plan.gpus.max(1) as f64;
     let resources = outcome.times.resources().into_iter().take(LISTED_RESOURCES);
     SystemRecord {
         name: fabric.topology.name.clone(),

@@ -36,5 +36,6 @@ pub use topology::{
     Wiring,
 };
 pub use workload::{
-    CsvFlows, FlowSpec, FlowsSpec, InferenceSpec, Parallel, Precision, Recompute, TrainingSpec,
+    CsvFlows, FlowSpec, FlowsSpec, InferenceSpec, Parallel, Precision, Recompute, Schedule,
+    TrainingSpec,
 };

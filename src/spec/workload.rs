@@ -40,9 +40,30 @@ pub struct Parallel {
     /// Data-parallel degree; all remaining devices where absent.
     #[serde(default)]
     pub data: Option<Spanned<u32>>,
+    /// Pipeline stages; 1 where absent.
+    #[serde(default)]
+    pub pipeline: Option<Spanned<u32>>,
+    /// Parts of the network that each stage holds (interleaving); 1 where absent.
+    #[serde(default, rename = "virtual")]
+    pub chunks: Option<Spanned<u32>>,
+    /// Order of the micro-batches in a pipeline.
+    #[serde(default)]
+    pub schedule: Schedule,
     /// Whether norms and dropouts are split along the sequence inside a tensor-parallel group.
     #[serde(default)]
     pub sequence_parallel: bool,
+}
+
+/// In which order a pipeline stage takes its micro-batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum Schedule {
+    /// All forward, then all backward.
+    #[serde(rename = "gpipe")]
+    GPipe,
+    /// One forward, one backward after a warm-up; interleaved where a stage holds several parts.
+    #[default]
+    #[serde(rename = "1f1b")]
+    OneForwardOneBackward,
 }
 
 /// What is recomputed in backward instead of kept.

@@ -44,13 +44,17 @@ impl Expansion<'_> {
                 None => Ok(()),
             };
         };
-        if !(1..=65_536).contains(&nodes.count.value) {
+        let count = match (&self.sample, prefix) {
+            (Some(sample), "") => sample.nodes,
+            _ => nodes.count.value,
+        };
+        if !(1..=65_536).contains(&count) {
             return Err(Diagnostic::new("`count` of nodes is not 1 to 65536")
                 .at(source.place(&nodes.count)));
         }
         let mut rails = Vec::new();
         let mut network = None;
-        for node in 0..nodes.count.value {
+        for node in 0..count {
             let first = self.graph.node_count();
             self.node = node;
             let base = self.nested(source, &nodes.base, &format!("{prefix}node{node}."))?;
@@ -60,7 +64,7 @@ impl Expansion<'_> {
             rails.push(nics.collect::<Vec<_>>());
         }
         self.node = 0;
-        if nodes.count.value > 1 {
+        if count > 1 {
             let fabric = Shape::new(self, source, nodes, spec.fabric.as_ref(), network.as_ref())?;
             fabric.build(self, &rails, prefix);
         }
@@ -123,7 +127,11 @@ impl Shape {
             kind: kind.ok_or_else(unknown)?,
             link,
             uplink,
-            nodes_per_leaf: per_leaf.map_or(nodes.count.value, |count| count.value) as usize,
+            nodes_per_leaf: match (&expansion.sample, per_leaf) {
+                (Some(sample), _) => sample.nodes_per_leaf as usize,
+                (None, Some(written)) => written.value as usize,
+                (None, None) => usize::MAX,
+            },
             oversubscription: over.map_or(1.0, |over| over.value),
             latency: fabric
                 .and_then(|f| f.switch_latency)

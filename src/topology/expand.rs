@@ -29,8 +29,30 @@ const MAX_PARTS: usize = 1 << 17;
 /// One diagnostic with its place for an unknown name, a duplicate, a range that does not fit, a
 /// `use` that leads back to itself, or too large an expansion.
 pub fn expand(catalog: &Catalog, source: &Arc<Source>) -> Result<Topology, Diagnostic> {
+    expand_sample(catalog, source, None)
+}
+
+/// How many copies of a machine to make, instead of what the file says.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample {
+    /// Copies.
+    pub nodes: u32,
+    /// Copies to a leaf.
+    pub nodes_per_leaf: u32,
+}
+
+/// The same with another number of copies.
+///
+/// # Errors
+/// See [`expand`].
+pub fn expand_sample(
+    catalog: &Catalog,
+    source: &Arc<Source>,
+    sample: Option<Sample>,
+) -> Result<Topology, Diagnostic> {
     let mut expansion = Expansion {
         catalog,
+        sample,
         graph: UnGraph::default(),
         names: FxHashMap::default(),
         replace: Vec::new(),
@@ -63,6 +85,7 @@ pub fn expand(catalog: &Catalog, source: &Arc<Source>) -> Result<Topology, Diagn
 
 /// The graph as it grows.
 pub(super) struct Expansion<'a> {
+    pub(super) sample: Option<Sample>,
     pub(super) catalog: &'a Catalog,
     pub(super) graph: UnGraph<Device, Wire, u32>,
     pub(super) names: FxHashMap<String, DeviceId>,

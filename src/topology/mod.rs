@@ -16,7 +16,7 @@ mod smi;
 
 pub use check::check;
 pub use cluster::cluster;
-pub use expand::expand;
+pub use expand::{Sample, expand, expand_sample};
 pub use graph::{Device, DeviceId, DeviceKind, LinkId, Topology, Wire};
 pub use import::{Assume, import};
 pub use path_kind::{PathKind, path_kind, path_matrix};

@@ -46,6 +46,8 @@ pub struct Sweep {
     pub subtitle: String,
     /// Words of the size axis, without the unit.
     pub x_axis: String,
+    /// Whether sizes are bytes, not bare numbers.
+    pub in_bytes: bool,
     /// Words of the value axis, without the unit.
     pub y_axis: String,
     /// What the values are.
@@ -119,7 +121,11 @@ impl Chart for Sweep {
             &y_ticks,
             &Measure::axis_title(&self.y_axis, &unit),
         )?;
-        draw_x(canvas, plot, &x, &x.byte_ticks(58.0), &self.x_axis)?;
+        let ticks = match self.in_bytes {
+            true => x.byte_ticks(58.0),
+            false => x.ticks(58.0, 1.0),
+        };
+        draw_x(canvas, plot, &x, &ticks, &self.x_axis)?;
         for limit in &self.limits {
             let level = y.at(limit.value);
             canvas.dashed((plot.x0, level), (plot.x1, level), MUTED, 1.5)?;
