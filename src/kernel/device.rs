@@ -51,6 +51,9 @@ pub struct Device<'a> {
     pub launch_s: f64,
     /// Rate of fused attention relative to a large product.
     pub attention: f64,
+    /// Whether a decoder's keys and values were read just before, as where one kernel is timed over
+    /// and over: what the cache holds of them is then read from there.
+    pub repeated: bool,
 }
 
 impl<'a> Device<'a> {
@@ -75,6 +78,7 @@ impl<'a> Device<'a> {
             cache: gpu.memory.l2.as_ref().map_or(0.0, |l2| l2.value.0),
             launch_s: gpu.launch.value.0,
             attention: compute.attention.value.0,
+            repeated: false,
         }
     }
 
@@ -99,6 +103,7 @@ impl<'a> Device<'a> {
             cache: memory.l2.as_ref().map_or(0.0, |l2| l2.value.0),
             launch_s: CPU_WAKE_S,
             attention: CPU_ATTENTION,
+            repeated: false,
         }
     }
 

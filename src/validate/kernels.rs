@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::kernel_rows::{operators, timed};
+use super::kernel_rows::{host_s, operators, repeated, timed};
 use super::{Row, Subject};
 use crate::catalog::Catalog;
 use crate::collective::{Communicator, Operation};
@@ -58,8 +58,9 @@ impl Kernels {
     /// Time of a row's operators on its device \[s\].
     fn seconds(&self, row: &Row<'_>) -> Result<f64, String> {
         let gpu = self.device(row)?;
-        let device = Device::of_gpu(gpu);
-        let mut seconds = 0.0;
+        let mut device = Device::of_gpu(gpu);
+        device.repeated = repeated(row);
+        let mut seconds = host_s(row);
         for op in operators(row)? {
             let cost = cost_on(&op, &device).map_err(|e| format!("unsupported: {e}"))?;
             seconds += cost.total_s(&device);
@@ -159,6 +160,9 @@ impl Subject for Kernels {
     }
 
     fn alike(&self, row: &Row<'_>) -> Option<String> {
+        if row.text("op").starts_with("tp_allreduce") {
+            return None;
+        }
         let columns = [
             "op", "m", "n", "k", "batch", "seq", "heads", "kv_heads", "head_dim", "dtype",
         ];
