@@ -173,6 +173,7 @@ fn bus_bandwidth(sweeps: &[SweepRecord]) -> Sweep {
         x_axis: "message size".into(),
         y_axis: "bus bandwidth".into(),
         measure: Measure::BytesPerSecond,
+        in_bytes: true,
         log_y: true,
         series: series.collect(),
         limits: Vec::new(),

@@ -7,6 +7,7 @@ pub mod charts;
 pub mod csv;
 pub mod draw;
 pub mod files;
+pub mod kernel;
 mod machine_chart;
 pub mod markdown;
 pub mod record;

@@ -50,6 +50,8 @@ pub struct Sweep {
     pub y_axis: String,
     /// What the values are.
     pub measure: Measure,
+    /// Whether sizes are bytes; plain numbers otherwise.
+    pub in_bytes: bool,
     /// Whether the value axis is logarithmic.
     pub log_y: bool,
     /// Lines.
@@ -119,7 +121,12 @@ impl Chart for Sweep {
             &y_ticks,
             &Measure::axis_title(&self.y_axis, &unit),
         )?;
-        draw_x(canvas, plot, &x, &x.byte_ticks(58.0), &self.x_axis)?;
+        let x_ticks = if self.in_bytes {
+            x.byte_ticks(58.0)
+        } else {
+            x.ticks(58.0, 1.0)
+        };
+        draw_x(canvas, plot, &x, &x_ticks, &self.x_axis)?;
         for limit in &self.limits {
             let level = y.at(limit.value);
             canvas.dashed((plot.x0, level), (plot.x1, level), MUTED, 1.5)?;

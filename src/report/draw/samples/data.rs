@@ -227,6 +227,7 @@ pub fn sweep(latency: bool) -> Sweep {
         } else {
             Measure::BytesPerSecond
         },
+        in_bytes: true,
         log_y: latency,
         series: vec![
             series("A100 SXM 80 GB × 8", 22e-6, 232e9),
