@@ -6,14 +6,14 @@ use super::{Answer, Context, Format, output};
 use crate::report::files;
 use crate::spec::Diagnostic;
 use crate::validate::{
-    Kernels, Measurements, Subject, ValidationRecord, annotated_csv, markdown, scatters, text,
-    validate,
+    Kernels, Measurements, Subject, UnseenKernels, ValidationRecord, annotated_csv, markdown,
+    scatters, text, validate,
 };
 
 /// Compare predictions with published measurements.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What was measured: kernels.
+    /// What was measured: kernels, or unseen-kernels for devices with their own constants withheld.
     kind: String,
     /// The measurements.
     file: PathBuf,
@@ -26,9 +26,14 @@ pub struct Args {
 }
 
 /// The kinds by name: the one place to add another.
-const KINDS: [(&str, Make); 1] = [("kernels", |context| {
-    Ok(Box::new(Kernels::new(&context.catalog)?))
-})];
+const KINDS: [(&str, Make); 2] = [
+    ("kernels", |context| {
+        Ok(Box::new(Kernels::new(&context.catalog)?))
+    }),
+    ("unseen-kernels", |context| {
+        Ok(Box::new(UnseenKernels::new(&context.catalog)?))
+    }),
+];
 
 type Make = fn(&Context) -> Result<Box<dyn Subject>, Diagnostic>;
 

@@ -24,7 +24,7 @@ const LIBRARY: &str = "nccl-2";
 pub struct Kernels {
     catalog: Catalog,
     library: Arc<LibrarySpec>,
-    devices: BTreeMap<String, Arc<GpuSpec>>,
+    pub(super) devices: BTreeMap<String, Arc<GpuSpec>>,
 }
 
 impl Kernels {
@@ -45,14 +45,6 @@ impl Kernels {
             library: catalog.get(LIBRARY)?,
             devices,
         })
-    }
-
-    /// The same with other figures for some devices.
-    pub fn with(mut self, change: impl Fn(&GpuSpec) -> GpuSpec) -> Self {
-        for gpu in self.devices.values_mut() {
-            *gpu = Arc::new(change(gpu));
-        }
-        self
     }
 
     /// Time of a row's operators on its device \[s\].
@@ -94,7 +86,7 @@ impl Kernels {
         Ok(plan.map_err(reason)?.alone_s)
     }
 
-    fn device(&self, row: &Row<'_>) -> Result<&GpuSpec, String> {
+    pub(super) fn device(&self, row: &Row<'_>) -> Result<&GpuSpec, String> {
         let name = row.text("gpu");
         self.devices
             .get(&name.to_lowercase())

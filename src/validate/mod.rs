@@ -11,6 +11,7 @@ mod kernels;
 mod page;
 mod record;
 mod score;
+mod unseen;
 
 pub use chart::scatters;
 pub use file::{Measurements, Row};
@@ -18,6 +19,7 @@ pub use kernels::Kernels;
 pub use page::{markdown, text};
 pub use record::{GroupRecord, RowRecord, ValidationRecord, annotated_csv};
 pub use score::{Summary, kendall_tau};
+pub use unseen::UnseenKernels;
 
 use rayon::prelude::*;
 
