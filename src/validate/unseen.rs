@@ -8,7 +8,7 @@ use super::score::median;
 use super::{Row, Subject};
 use crate::catalog::Catalog;
 use crate::report::draw::Measure;
-use crate::spec::{Diagnostic, Figure, GpuSpec, Share};
+use crate::spec::{Diagnostic, Figure, GpuSpec, Precision, Share};
 use crate::units::Seconds;
 
 /// Kernels on devices whose own constants are withheld: what a datasheet and the other devices of
@@ -79,7 +79,7 @@ impl Subject for UnseenKernels {
 fn withheld(gpu: &GpuSpec, all: &[&GpuSpec]) -> GpuSpec {
     let mut changed = gpu.clone();
     let share = |of: fn(&GpuSpec) -> &Figure<Share>| relatives(gpu, all, of, |share| share.0);
-    changed.compute.achievable_by_format.clear();
+    changed.compute.achievable_by_format = formats(gpu, all);
     let own = |of: fn(&GpuSpec) -> &Figure<Share>| Share(share(of).unwrap_or(of(gpu).value.0));
     changed.compute.achievable.value = own(|gpu| &gpu.compute.achievable);
     changed.compute.attention.value = own(|gpu| &gpu.compute.attention);
@@ -87,6 +87,27 @@ fn withheld(gpu: &GpuSpec, all: &[&GpuSpec]) -> GpuSpec {
     let launch = relatives(gpu, all, |gpu| &gpu.launch, |launch| launch.0);
     changed.launch.value = Seconds(launch.unwrap_or(gpu.launch.value.0));
     changed
+}
+
+/// Medians of what its measured relatives reach in single formats.
+fn formats(gpu: &GpuSpec, all: &[&GpuSpec]) -> BTreeMap<Precision, Figure<Share>> {
+    let mut found: BTreeMap<Precision, Vec<&Figure<Share>>> = BTreeMap::new();
+    let related =
+        |other: &&&GpuSpec| other.name != gpu.name && other.architecture == gpu.architecture;
+    for other in all.iter().filter(related) {
+        for (format, share) in &other.compute.achievable_by_format {
+            if !share.estimate {
+                found.entry(*format).or_default().push(share);
+            }
+        }
+    }
+    let middle = |(format, shares): (Precision, Vec<&Figure<Share>>)| {
+        let values: Vec<f64> = shares.iter().map(|share| share.value.0).collect();
+        let value = Share(median(&values)?);
+        let first = (*shares.first()?).clone();
+        Some((format, Figure { value, ..first }))
+    };
+    found.into_iter().filter_map(middle).collect()
 }
 
 /// Median of one constant among a device's measured relatives.
