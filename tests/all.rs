@@ -1,6 +1,8 @@
 //! One integration binary, one module per behaviour.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "all/catalogue_audit.rs"]
+mod catalogue_audit;
 #[path = "all/close.rs"]
 mod close;
 #[path = "all/collective_laws.rs"]

@@ -5,6 +5,7 @@
 
 pub mod charts;
 pub mod csv;
+pub mod devices;
 pub mod draw;
 pub mod files;
 pub mod kernel;

@@ -60,8 +60,26 @@ const ALLOWED: [(&str, &[&str]); 13] = [
         ],
     ),
     (
+        "validate",
+        &[
+            "report",
+            "analysis",
+            "plan",
+            "collective",
+            "kernel",
+            "model",
+            "fabric",
+            "topology",
+            "catalog",
+            "engine",
+            "spec",
+            "units",
+        ],
+    ),
+    (
         "cli",
         &[
+            "validate",
             "validate",
             "report",
             "analysis",
