@@ -101,11 +101,11 @@ fn narrow_formats_are_at_most_twice_the_next_wider_one() {
         }
         for (narrow, wider) in [(rate(&peak.fp8), wide), (rate(&peak.fp4), rate(&peak.fp8))] {
             if let (Some(narrow), Some(wider)) = (narrow, wider) {
-                // Blackwell Ultra triples FP4.
-                let most = if gpu.name.contains("b300") {
-                    3.15
-                } else {
-                    2.05
+                // Blackwell Ultra triples FP4; GeForce cards halve FP8 with FP32 accumulation.
+                let most = match gpu.architecture.as_str() {
+                    "blackwell" if gpu.name.contains("b300") => 3.15,
+                    "blackwell-rtx" => 4.05,
+                    _ => 2.05,
                 };
                 assert!(narrow <= most * wider, "{}", gpu.name);
             }
