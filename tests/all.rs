@@ -1,8 +1,12 @@
 //! One integration binary, one module per behaviour.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "all/bad_input.rs"]
+mod bad_input;
 #[path = "all/catalogue_audit.rs"]
 mod catalogue_audit;
+#[path = "all/cli.rs"]
+mod cli;
 #[path = "all/close.rs"]
 mod close;
 #[path = "all/collective_laws.rs"]
@@ -13,12 +17,22 @@ mod conservation;
 mod engine_laws;
 #[path = "all/engine_properties.rs"]
 mod engine_properties;
+#[path = "all/flows_cli.rs"]
+mod flows_cli;
+#[path = "all/folding.rs"]
+mod folding;
+#[path = "all/fuzz.rs"]
+mod fuzz;
+#[path = "all/interface.rs"]
+mod interface;
 #[path = "all/layers.rs"]
 mod layers;
 #[path = "all/machines.rs"]
 mod machines;
 #[path = "all/oracle.rs"]
 mod oracle;
+#[path = "all/paths.rs"]
+mod paths;
 #[path = "all/tidy.rs"]
 mod tidy;
 

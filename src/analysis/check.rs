@@ -1,6 +1,6 @@
 //! The self-check of every run: a result that contradicts itself is an error, never printed.
 
-use crate::engine::{ActivityId, ResourceId, Trace};
+use crate::engine::{ActivityId, Program, ResourceId, Trace};
 use crate::plan::Phase;
 
 /// A violated invariant, with the culprit.
@@ -72,7 +72,7 @@ pub fn check(phase: &Phase, trace: &Trace) -> Result<(), CheckError> {
             .map(|interval| interval.rate * (interval.end - interval.start))
             .sum();
         let bounded = !program.demands(id).is_empty();
-        if bounded && (done - asked).abs() > TOLERANCE * asked + rounding(trace, id) {
+        if bounded && (done - asked).abs() > TOLERANCE * asked + rounding(program, trace, id) {
             let activity = name(id);
             return Err(CheckError::Conservation {
                 activity,
@@ -97,9 +97,17 @@ pub fn check(phase: &Phase, trace: &Trace) -> Result<(), CheckError> {
 }
 
 /// What the rounding of a time stamp is worth in an activity's work.
-fn rounding(trace: &Trace, id: ActivityId) -> f64 {
-    let intervals = trace.intervals_of(id).iter();
-    let fastest = intervals.map(|interval| interval.rate).fold(0.0, f64::max);
+fn rounding(program: &Program, trace: &Trace, id: ActivityId) -> f64 {
+    let intervals = trace.intervals_of(id);
+    let fastest = if intervals.is_empty() {
+        // Shorter than the clock can tell apart: at most what it could do alone.
+        let demands = program.demands(id).iter();
+        let alone = demands.map(|(resource, c)| program.resources[resource.index()].capacity / c);
+        alone.fold(f64::INFINITY, f64::min)
+    } else {
+        let rates = intervals.iter().map(|interval| interval.rate);
+        rates.fold(0.0, f64::max)
+    };
     fastest * trace.end[id.index()] * 1e-12
 }
 

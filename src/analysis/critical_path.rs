@@ -70,13 +70,14 @@ fn push_activity(program: &Program, trace: &Trace, id: ActivityId, segments: &mu
     }
 }
 
-/// An activity that had to wait for its release: what ended last before it.
+/// An activity that had to wait for its release: what ended last before it. It began earlier, so
+/// that the walk back ends even where activities take no time at all.
 fn released_after(trace: &Trace, start: f64) -> Option<ActivityId> {
     let ended = trace
         .end
         .iter()
         .enumerate()
-        .filter(|(_, end)| **end <= start);
+        .filter(|(index, end)| **end <= start && trace.start[*index] < start);
     let last = ended.max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)));
     last.map(|(index, _)| ActivityId(index as u32))
 }

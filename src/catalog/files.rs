@@ -119,9 +119,9 @@ impl Catalog {
         match self.files.get(name) {
             Some(listed) if listed.kind == T::KIND => Ok(Arc::clone(&listed.source)),
             Some(listed) => Err(Diagnostic::new(format!(
-                "`{name}` is a {}, not a {}",
-                noun(listed.kind),
-                noun(T::KIND)
+                "`{name}` is not a {} but a {}",
+                noun(T::KIND),
+                noun(listed.kind)
             ))),
             None => Err(
                 Diagnostic::new(format!("unknown {} `{name}`", noun(T::KIND)))
@@ -169,7 +169,7 @@ impl Catalog {
             Some(Kind::Cpu) => self.get(name).map(AnyDevice::Cpu),
             Some(Kind::Switch) => self.get(name).map(AnyDevice::Switch),
             Some(other) => Err(Diagnostic::new(format!(
-                "`{name}` is a {}, not a device",
+                "`{name}` is not a device but a {}",
                 noun(other)
             ))),
             None => {
@@ -182,7 +182,7 @@ impl Catalog {
 }
 
 /// What a kind is called in a message.
-fn noun(kind: Kind) -> &'static str {
+pub(super) fn noun(kind: Kind) -> &'static str {
     match kind {
         Kind::Gpu => "GPU",
         Kind::Cpu => "CPU",

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::files::Catalog;
+use super::files::{Catalog, noun};
 use crate::spec::{Diagnostic, Kind, MAX_FILE_BYTES, Source, read_kind, too_large};
 
 /// The text of what a user named on the command line: a file if it looks like a path or exists,
@@ -20,9 +20,7 @@ pub fn load(
     what: &str,
 ) -> Result<Arc<Source>, Diagnostic> {
     let path = Path::new(argument);
-    let like_path = argument.contains(['/', '\\'])
-        || path.extension().is_some_and(|e| e == "yaml" || e == "yml");
-    let source = if like_path || path.is_file() {
+    let source = if is_path(argument) || path.is_file() {
         read_file(path)?
     } else {
         match catalog.file(argument) {
@@ -39,10 +37,21 @@ pub fn load(
     if kinds.contains(&kind) {
         Ok(source)
     } else {
-        Err(Diagnostic::new(format!(
-            "`{argument}` is not a {what}: its kind is `{kind:?}`"
-        )))
+        Err(
+            Diagnostic::new(format!("`{argument}` is not a {what} but a {}", noun(kind))).help(
+                match what {
+                    "topology" => "expected a file of `kind: topology`",
+                    _ => "expected a file of `kind: training`, `inference` or `flows`",
+                },
+            ),
+        )
     }
+}
+
+/// Whether an argument is written as a path, not as a name.
+pub fn is_path(argument: &str) -> bool {
+    let extension = Path::new(argument).extension();
+    argument.contains(['/', '\\']) || extension.is_some_and(|e| e == "yaml" || e == "yml")
 }
 
 /// Reads a text file of bounded size.

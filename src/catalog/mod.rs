@@ -9,4 +9,4 @@ mod load;
 
 pub use entry::{AnyDevice, Entry};
 pub use files::{Catalog, Listed};
-pub use load::{load, read_file};
+pub use load::{is_path, load, read_file};

@@ -53,6 +53,13 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
     let mut group = fabric.topology.gpus();
     let available = group.len();
     let used = args.gpus.unwrap_or(available);
+    if available < 2 {
+        return Err(Diagnostic::new(format!(
+            "`{}` has {available} GPU; a collective needs 2",
+            fabric.topology.name
+        ))
+        .at(fabric.topology.place.clone()));
+    }
     if used < 2 || used > available {
         return Err(Diagnostic::new(format!(
             "a collective over {used} GPUs of `{}`, which has {available}",

@@ -40,6 +40,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
         .iter()
         .map(|name| machine::fabric(context, name))
         .collect::<Result<Vec<_>, _>>()?;
+    check_names(&args.topologies, &fabrics)?;
     let bar = progress::bar((loaded.len() * fabrics.len() + 1) as u64);
     let mut comparisons = Vec::new();
     for workload in &loaded {
@@ -75,6 +76,23 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
         .flat_map(|c| &c.cases)
         .all(|case| case.outcome.fits());
     Ok(if all_fit { Answer::Done } else { Answer::No })
+}
+
+/// Different machines must have different names, for the reader's sake and the report's files.
+fn check_names(arguments: &[String], fabrics: &[Fabric]) -> Result<(), Diagnostic> {
+    for (index, fabric) in fabrics.iter().enumerate() {
+        let before = arguments.iter().zip(&fabrics[..index]);
+        let name = &fabric.topology.name;
+        for (argument, other) in before {
+            if *argument != arguments[index] && other.topology.name == *name {
+                let message = format!("`{argument}` is called `{name}` too");
+                return Err(Diagnostic::new(message)
+                    .at(fabric.topology.place.clone())
+                    .help("give each machine a `name:` of its own"));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Tables and sentences of all workloads.

@@ -24,7 +24,20 @@ pub struct Channel {
 const SEARCH_BUDGET: u32 = 200_000;
 
 /// Candidate sets of channels for a group; each set is a complete way to run a ring.
-pub(super) fn candidates(fabric: &Fabric, group: &[DeviceId]) -> Vec<Vec<Channel>> {
+pub(super) fn candidates(
+    fabric: &Fabric,
+    group: &[DeviceId],
+    machines: &[Vec<usize>],
+) -> Vec<Vec<Channel>> {
+    if machines.len() > 1 {
+        let most = machines.iter().map(Vec::len).max().unwrap_or(1);
+        let mut counts = vec![most, 1];
+        counts.dedup();
+        let sets = counts
+            .into_iter()
+            .map(|count| rails(fabric, group, machines, count));
+        return sets.flatten().collect();
+    }
     let mut sets = Vec::new();
     let rings = mesh_rings(&link_units(fabric, group));
     if !rings.is_empty() {
@@ -37,6 +50,33 @@ pub(super) fn candidates(fabric: &Fabric, group: &[DeviceId]) -> Vec<Vec<Channel
     let order = tree_order(fabric, group);
     sets.extend(path_channel(fabric, group, order).map(|channel| vec![channel]));
     sets
+}
+
+/// `count` rings that walk through every machine and change machines on a rail of their own: ring
+/// r enters a machine at rank r and leaves it at rank r−1, and the next machine the other way
+/// round, so that both ends of a network hop lie on one rail.
+fn rails(
+    fabric: &Fabric,
+    group: &[DeviceId],
+    machines: &[Vec<usize>],
+    count: usize,
+) -> Option<Vec<Channel>> {
+    let ring = |rail: usize| {
+        let mut order = Vec::with_capacity(group.len());
+        for (at, members) in machines.iter().enumerate() {
+            let first = rail % members.len();
+            let mut walk = members[first..].to_vec();
+            walk.extend_from_slice(&members[..first]);
+            if at % 2 == 1 {
+                walk.reverse();
+            }
+            order.extend(walk);
+        }
+        let channel = path_channel(fabric, group, order)?;
+        let share = 1.0 / count as f64;
+        Some(Channel { share, ..channel })
+    };
+    (0..count).map(ring).collect()
 }
 
 /// Parallel GPU links from card to card, by position: directed units.
@@ -58,17 +98,21 @@ fn mesh_rings(units: &[Vec<u32>]) -> Vec<Vec<usize>> {
     let degree = |row: &Vec<u32>| row.iter().sum::<u32>();
     let least = units.iter().map(degree).min().unwrap_or(0);
     let most = if n == 2 { least } else { least / 2 };
-    for count in (1..=most).rev() {
+    let search = |count: u32, directed: bool| {
         let mut search = RingSearch {
             units: units.to_vec(),
             rings: Vec::new(),
             budget: SEARCH_BUDGET,
+            directed,
         };
-        if search.find(count as usize) {
-            return both_directions(search.rings, n);
-        }
+        search.find(count as usize).then_some(search.rings)
+    };
+    let odd_link_left = n > 2 && least % 2 == 1;
+    if odd_link_left && let Some(rings) = search(least, true) {
+        return rings;
     }
-    Vec::new()
+    let found = (1..=most).rev().find_map(|count| search(count, false));
+    found.map_or_else(Vec::new, |rings| both_directions(rings, n))
 }
 
 /// Every ring and its reverse; two cards have only one ring.
@@ -90,6 +134,8 @@ struct RingSearch {
     units: Vec<Vec<u32>>,
     rings: Vec<Vec<usize>>,
     budget: u32,
+    /// Whether the two directions of a link may belong to different rings.
+    directed: bool,
 }
 
 impl RingSearch {
@@ -143,14 +189,14 @@ impl RingSearch {
 
     fn take(&mut self, a: usize, b: usize) {
         self.units[a][b] -= 1;
-        if a != b && self.units.len() > 2 {
+        if a != b && self.units.len() > 2 && !self.directed {
             self.units[b][a] -= 1;
         }
     }
 
     fn give(&mut self, a: usize, b: usize) {
         self.units[a][b] += 1;
-        if a != b && self.units.len() > 2 {
+        if a != b && self.units.len() > 2 && !self.directed {
             self.units[b][a] += 1;
         }
     }
@@ -252,10 +298,10 @@ mod tests {
     }
 
     #[test]
-    fn a_full_mesh_of_eight_carries_three_rings_both_ways() {
+    fn a_full_mesh_of_eight_carries_seven_rings() {
         let units: Vec<Vec<u32>> = (0..8)
             .map(|a| (0..8).map(|b| u32::from(a != b)).collect())
             .collect();
-        assert_eq!(mesh_rings(&units).len(), 6);
+        assert_eq!(mesh_rings(&units).len(), 7);
     }
 }

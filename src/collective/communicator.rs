@@ -1,10 +1,11 @@
 //! A group of devices with the channels found for it: what a library sets up once.
 
+use super::algorithm::{Forced, LaunchMode};
 use super::bandwidth::alone;
 use super::channels::{Channel, candidates};
 use super::operation::Operation;
 use super::ring::edge_demands;
-use crate::fabric::{Fabric, Transport};
+use crate::fabric::{Fabric, PeerRule, Transport, transfer};
 use crate::spec::{Diagnostic, LibrarySpec};
 use crate::topology::DeviceId;
 
@@ -17,8 +18,14 @@ pub struct Communicator<'a> {
     pub library: &'a LibrarySpec,
     /// Devices by rank in the group.
     pub group: Vec<DeviceId>,
+    /// Ranks by machine, in order.
+    pub machines: Vec<Vec<usize>>,
     /// Rings; their shares sum to 1.
     pub channels: Vec<Channel>,
+    /// How kernels are launched.
+    pub launch: LaunchMode,
+    /// What is not left to the library.
+    pub forced: Forced,
 }
 
 impl<'a> Communicator<'a> {
@@ -35,33 +42,41 @@ impl<'a> Communicator<'a> {
             return Err(Diagnostic::new("a collective needs at least one device"));
         }
         let mut communicator = Self {
+            machines: machines(fabric, &group),
             fabric,
             library,
             group,
             channels: Vec::new(),
+            launch: LaunchMode::default(),
+            forced: Forced::default(),
         };
         if communicator.group.len() > 1 {
-            let sets = candidates(fabric, &communicator.group);
-            let rate = |channels: &Vec<Channel>| {
-                let demands = edge_demands(&communicator.with(channels), Operation::AllReduce);
-                alone(fabric, &demands)
-            };
-            let best = sets
-                .into_iter()
-                .map(|channels| (rate(&channels), channels))
-                .reduce(|best, next| if next.0 > best.0 { next } else { best });
+            let sets = candidates(fabric, &communicator.group, &communicator.machines);
+            let mut best: Option<(f64, Vec<Channel>)> = None;
+            for channels in sets {
+                communicator.channels = channels;
+                let demands = edge_demands(&communicator, Operation::AllReduce);
+                let rate = alone(fabric, &demands);
+                if best.as_ref().is_none_or(|(most, _)| rate > *most) {
+                    best = Some((rate, std::mem::take(&mut communicator.channels)));
+                }
+            }
             let (_, channels) = best.ok_or_else(|| communicator.disconnected())?;
             communicator.channels = channels;
         }
         Ok(communicator)
     }
 
-    /// The same group with other channels.
-    fn with(&self, channels: &[Channel]) -> Self {
-        Self {
-            channels: channels.to_vec(),
-            ..self.clone()
-        }
+    /// The same with another way to launch kernels.
+    #[must_use]
+    pub fn launched(self, launch: LaunchMode) -> Self {
+        Self { launch, ..self }
+    }
+
+    /// The same with an algorithm or protocol forced.
+    #[must_use]
+    pub fn forced(self, forced: Forced) -> Self {
+        Self { forced, ..self }
     }
 
     /// Members.
@@ -78,16 +93,32 @@ impl<'a> Communicator<'a> {
 
     /// The message for a group that no ring can join.
     fn disconnected(&self) -> Diagnostic {
-        let names: Vec<&str> = self
-            .group
-            .iter()
-            .map(|id| self.fabric.topology.device(*id).name.as_str())
-            .collect();
-        Diagnostic::new(format!(
-            "no path connects the devices {} of `{}`",
-            names.join(", "),
-            self.fabric.topology.name
-        ))
-        .help("wire them to each other, to a switch, or to CPUs that are wired to each other")
+        let topology = &self.fabric.topology;
+        let name = |id: &DeviceId| topology.device(*id).name.as_str();
+        let first = self.group[0];
+        let reached = |to: &DeviceId| {
+            transfer(self.fabric, first, *to, PeerRule::ThroughHost, false).is_some()
+        };
+        let apart = self.group[1..].iter().find(|id| !reached(id));
+        let message = match apart {
+            Some(id) => format!("no path leads from `{}` to `{}`", name(&first), name(id)),
+            None => "no ring joins the GPUs".to_string(),
+        };
+        Diagnostic::new(format!("{message} in `{}`", topology.name))
+            .at(topology.place.clone())
+            .help("wire them to each other, to a switch, or to CPUs that are wired to each other")
     }
+}
+
+/// Ranks by copy of a machine, in order of their first rank.
+fn machines(fabric: &Fabric, group: &[DeviceId]) -> Vec<Vec<usize>> {
+    let mut machines: Vec<(u32, Vec<usize>)> = Vec::new();
+    for (rank, id) in group.iter().enumerate() {
+        let node = fabric.topology.device(*id).node;
+        match machines.iter_mut().rev().find(|(known, _)| *known == node) {
+            Some((_, ranks)) => ranks.push(rank),
+            None => machines.push((node, vec![rank])),
+        }
+    }
+    machines.into_iter().map(|(_, ranks)| ranks).collect()
 }

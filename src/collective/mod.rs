@@ -5,15 +5,21 @@
 //! chunk-by-chunk activities in a program (the teaching view, and the check of the first form).
 //! Knows nothing of training or inference.
 
+mod algorithm;
 mod bandwidth;
 mod channels;
 mod communicator;
 mod operation;
+mod pattern;
+mod plan;
 mod ring;
 mod steps;
+mod timing;
+mod tree;
 
+pub use algorithm::{Algorithm, Forced, LaunchMode};
 pub use channels::Channel;
 pub use communicator::Communicator;
 pub use operation::Operation;
-pub use ring::CollectivePlan;
+pub use plan::CollectivePlan;
 pub use steps::expand_steps;

@@ -1,94 +1,134 @@
-//! The same ring collective as single sends: one activity per channel, step and rank.
+//! The same collective as single sends: one activity per channel, step and rank.
 
 use super::channels::Channel;
 use super::communicator::Communicator;
 use super::operation::Operation;
+use super::pattern::{Form, Pattern};
+use super::plan::Candidate;
 use super::ring::{hop_demands, used_hops};
 use crate::engine::{Activity, ActivityId, Program};
 use crate::fabric::Demands;
-use crate::spec::{Diagnostic, ProtocolSpec};
+use crate::spec::Diagnostic;
+
+/// Most activities that one collective is expanded into.
+const MAX_SENDS: usize = 1 << 22;
+
+/// Slices in flight that a tree is cut into.
+const TREE_SLICES: usize = 64;
 
 /// Appends every send of a collective to `program`, whose first resources are the fabric's.
 /// Returns the activities that end it.
 ///
 /// # Errors
-/// No protocol of the library works on these channels.
+/// No protocol of the library works on these channels, or there are too many sends to list.
 pub fn expand_steps(
     communicator: &Communicator<'_>,
     operation: Operation,
     bytes: f64,
     program: &mut Program,
 ) -> Result<Vec<ActivityId>, Diagnostic> {
-    let plan = communicator.plan(operation, bytes)?;
-    let Some(protocol) = communicator.library.protocols.get(&plan.protocol) else {
+    if communicator.size() < 2 {
         return Ok(Vec::new());
+    }
+    let chosen = communicator.choose(operation, bytes)?;
+    let steps = chosen.pattern.steps();
+    let sends = match chosen.pattern.form {
+        Form::Ring => communicator.channels.len() * steps * communicator.size(),
+        Form::Rounds(rounds) => rounds * chosen.pattern.sends.len(),
+        Form::Pipeline => TREE_SLICES * chosen.pattern.sends.len(),
     };
+    if sends > MAX_SENDS {
+        return Err(Diagnostic::new(format!(
+            "{sends} sends are too many to list"
+        )));
+    }
     let begin = program.add(&Activity {
-        latency: protocol.base.value.0,
+        latency: chosen.times.base_s,
         ..Activity::default()
     });
-    let rate = plan.bytes / (plan.alone_s - plan.latency_s);
-    let mut ends = Vec::new();
-    for channel in &communicator.channels {
-        let sends = Sends {
-            hops: used_hops(operation, communicator.size())
-                .map(|hop| send_demands(communicator, channel, hop, operation, protocol, rate))
-                .collect(),
-            latency: communicator.hop_latency(protocol),
-            begin,
-        };
-        ends.extend(match operation {
-            Operation::Broadcast => {
-                let slice = communicator.slice(bytes) * channel.share;
-                sends.chain(program, bytes * channel.share, slice)
-            }
-            _ => {
-                let steps = operation.steps(communicator.size());
-                let chunk = bytes * operation.edge_factor(communicator.size()) / steps as f64;
-                sends.ring(program, steps, chunk * channel.share)
-            }
-        });
-    }
-    Ok(ends)
+    let expansion = Expansion {
+        communicator,
+        operation,
+        bytes,
+        latency: (chosen.times.latency_s - chosen.times.base_s) / steps as f64,
+        chosen: &chosen,
+        begin,
+    };
+    Ok(match chosen.pattern.form {
+        Form::Ring => expansion.rings(program),
+        Form::Rounds(rounds) => expansion.rounds(program, rounds),
+        Form::Pipeline => expansion.pipeline(program),
+    })
 }
 
-/// Demands of one byte sent over a hop, the sender's compute units included.
-fn send_demands(
-    communicator: &Communicator<'_>,
-    channel: &Channel,
-    hop: usize,
+/// A collective being written out.
+struct Expansion<'a> {
+    communicator: &'a Communicator<'a>,
     operation: Operation,
-    protocol: &ProtocolSpec,
-    rate: f64,
-) -> Demands {
-    let mut demands = Demands::default();
-    let per_byte = hop_demands(communicator, channel, hop);
-    demands.add_scaled(&per_byte, 1.0 / protocol.bandwidth_share.value.0);
-    let sender = communicator.group[channel.order[hop]];
-    if let Some(share) = communicator.channel_share(sender)
-        && let Some(gpu) = communicator.fabric.gpu(sender)
-    {
-        let sent_per_byte = operation.edge_factor(communicator.size());
-        demands.add(gpu.compute, share / (rate * sent_per_byte));
-    }
-    demands
-}
-
-/// The sends of one channel.
-struct Sends {
-    /// Demands per byte of each hop.
-    hops: Vec<Demands>,
+    bytes: f64,
     /// Latency of a step \[s\].
     latency: f64,
+    chosen: &'a Candidate,
     /// What all first sends wait for.
     begin: ActivityId,
 }
 
-impl Sends {
+impl Expansion<'_> {
+    /// What the pattern's demands grew by for the protocol.
+    fn overhead(&self) -> f64 {
+        let pattern: &Pattern = &self.chosen.pattern;
+        let plain = pattern.demands.as_slice().iter().find(|(_, c)| *c > 0.0);
+        plain.map_or(1.0, |(id, c)| self.chosen.demands.of(*id) / c)
+    }
+
+    fn rings(&self, program: &mut Program) -> Vec<ActivityId> {
+        let n = self.communicator.size();
+        let mut ends = Vec::new();
+        for channel in &self.communicator.channels {
+            let hops: Vec<Demands> = used_hops(self.operation, n)
+                .map(|hop| self.hop(channel, hop))
+                .collect();
+            let bytes = self.bytes * channel.share;
+            ends.extend(match self.operation.is_chain() {
+                true => {
+                    let slice = self.communicator.slice(self.bytes) * channel.share;
+                    self.chain(program, &hops, bytes, slice)
+                }
+                false => {
+                    let steps = self.operation.steps(n);
+                    let chunk = bytes * self.operation.edge_factor(n) / steps as f64;
+                    self.ring(program, &hops, steps, chunk)
+                }
+            });
+        }
+        ends
+    }
+
+    /// Demands of one byte sent over a hop, the sender's compute units included.
+    fn hop(&self, channel: &Channel, hop: usize) -> Demands {
+        let mut demands = Demands::default();
+        let per_byte = hop_demands(self.communicator, channel, hop);
+        demands.add_scaled(&per_byte, self.overhead());
+        let sender = self.communicator.group[channel.order[hop]];
+        if let Some(share) = self.communicator.channel_share(sender)
+            && let Some(gpu) = self.communicator.fabric.gpu(sender)
+        {
+            let factor = self.operation.edge_factor(self.communicator.size());
+            demands.add(gpu.compute, share / (self.chosen.times.rate * factor));
+        }
+        demands
+    }
+
     /// In every step each rank sends a chunk on, once its own last send is done and the chunk has
     /// arrived.
-    fn ring(&self, program: &mut Program, steps: usize, chunk: f64) -> Vec<ActivityId> {
-        let n = self.hops.len();
+    fn ring(
+        &self,
+        program: &mut Program,
+        hops: &[Demands],
+        steps: usize,
+        chunk: f64,
+    ) -> Vec<ActivityId> {
+        let n = hops.len();
         let mut last = vec![self.begin; n];
         for _ in 0..steps {
             let step: Vec<ActivityId> = (0..n)
@@ -97,7 +137,7 @@ impl Sends {
                     program.add(&Activity {
                         latency: self.latency,
                         work: chunk,
-                        demands: self.hops[rank].as_slice(),
+                        demands: hops[rank].as_slice(),
                         after: &[last[rank], received],
                         ..Activity::default()
                     })
@@ -110,13 +150,19 @@ impl Sends {
 
     /// Slices run down the chain one behind the other; the latency of a hop delays a slice but
     /// does not hold up the one behind it.
-    fn chain(&self, program: &mut Program, bytes: f64, slice: f64) -> Vec<ActivityId> {
+    fn chain(
+        &self,
+        program: &mut Program,
+        hops: &[Demands],
+        bytes: f64,
+        slice: f64,
+    ) -> Vec<ActivityId> {
         let slices = (bytes / slice).ceil().max(1.0);
-        let mut busy = vec![self.begin; self.hops.len()];
+        let mut busy = vec![self.begin; hops.len()];
         let mut arrived = self.begin;
         for _ in 0..slices as u64 {
             arrived = self.begin;
-            for (hop, demands) in self.hops.iter().enumerate() {
+            for (hop, demands) in hops.iter().enumerate() {
                 let sent = program.add(&Activity {
                     work: bytes / slices,
                     demands: demands.as_slice(),
@@ -132,5 +178,70 @@ impl Sends {
             }
         }
         vec![arrived]
+    }
+
+    /// Every round all sends at once; a rank's next round waits for what it received and sent.
+    fn rounds(&self, program: &mut Program, rounds: usize) -> Vec<ActivityId> {
+        let pattern = &self.chosen.pattern;
+        let overhead = self.overhead();
+        let all_steps = pattern.steps() as f64;
+        let mut done = self.begin;
+        let mut ends = vec![self.begin];
+        for _ in 0..rounds {
+            ends = pattern
+                .sends
+                .iter()
+                .map(|send| {
+                    let mut demands = Demands::default();
+                    demands.add_scaled(&send.demands, overhead);
+                    program.add(&Activity {
+                        latency: self.latency * all_steps / rounds as f64,
+                        work: self.bytes * send.share / rounds as f64,
+                        demands: demands.as_slice(),
+                        after: &[done],
+                        ..Activity::default()
+                    })
+                })
+                .collect();
+            done = program.add(&Activity {
+                after: &ends,
+                ..Activity::default()
+            });
+        }
+        ends
+    }
+
+    /// Slices flow through the sends; the latency of the whole way is paid once.
+    fn pipeline(&self, program: &mut Program) -> Vec<ActivityId> {
+        let pattern = &self.chosen.pattern;
+        let overhead = self.overhead();
+        let begin = program.add(&Activity {
+            latency: self.latency * pattern.steps() as f64,
+            after: &[self.begin],
+            ..Activity::default()
+        });
+        let demands: Vec<Demands> = pattern
+            .sends
+            .iter()
+            .map(|send| {
+                let mut demands = Demands::default();
+                demands.add_scaled(&send.demands, overhead);
+                demands
+            })
+            .collect();
+        let mut busy = vec![begin; pattern.sends.len()];
+        for _ in 0..TREE_SLICES {
+            for (at, send) in pattern.sends.iter().enumerate() {
+                let mut after: Vec<ActivityId> = vec![busy[at]];
+                after.extend(send.after.iter().map(|before| busy[*before]));
+                busy[at] = program.add(&Activity {
+                    work: self.bytes * send.share / TREE_SLICES as f64,
+                    demands: demands[at].as_slice(),
+                    after: &after,
+                    ..Activity::default()
+                });
+            }
+        }
+        busy
     }
 }

@@ -1,93 +1,91 @@
-//! Who runs on what, and which of them a change can reach.
+//! Who runs on what.
 
 use super::ids::{ActivityId, ResourceId};
 use super::program::Program;
 
-/// Running activities by resource, and the walk over what they connect.
+/// One running activity at one of its resources.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct User {
+    pub(super) activity: ActivityId,
+    /// Which of the program's demands this is.
+    demand: u32,
+    /// Use of the resource per unit of work.
+    pub(super) coefficient: f64,
+    /// Use of the resource per unit of level: coefficient · weight.
+    pub(super) slope: f64,
+}
+
+/// Running activities by resource.
 #[derive(Debug, Default)]
 pub(super) struct Usage {
-    users: Vec<Vec<ActivityId>>,
-    seen_resource: Vec<u32>,
-    seen_activity: Vec<u32>,
-    stamp: u32,
-    /// Resources of the component found last.
-    pub(super) resources: Vec<ResourceId>,
-    /// Activities of the component found last.
-    pub(super) activities: Vec<ActivityId>,
+    users: Vec<Vec<User>>,
+    /// Where in its resource's list each running demand stands, so that leaving is O(1).
+    places: Vec<u32>,
+    /// Sum of the users' slopes; rounding stays in it until the resource is empty.
+    slope: Vec<f64>,
 }
 
 impl Usage {
-    /// Makes room for this many resources and activities.
-    pub(super) fn reserve(&mut self, resources: usize, activities: usize) {
-        self.users.resize_with(resources, Vec::new);
-        self.seen_resource.resize(resources, 0);
-        self.seen_activity.resize(activities, 0);
+    /// Makes room for a program's resources and demands.
+    pub(super) fn reserve(&mut self, program: &Program) {
+        self.users.resize_with(program.resources.len(), Vec::new);
+        self.slope.resize(program.resources.len(), 0.0);
+        self.places.resize(program.demand_count(), 0);
     }
 
     /// An activity begins to use its resources.
     pub(super) fn join(&mut self, program: &Program, id: ActivityId) {
-        for (resource, _) in program.demands(id) {
-            self.users[resource.index()].push(id);
+        let weight = program.weight(id);
+        let first = program.first_demand(id);
+        for (offset, (resource, coefficient)) in program.demands(id).iter().enumerate() {
+            let users = &mut self.users[resource.index()];
+            let demand = (first + offset) as u32;
+            let slope = coefficient * weight;
+            self.places[demand as usize] = users.len() as u32;
+            self.slope[resource.index()] += slope;
+            users.push(User {
+                activity: id,
+                demand,
+                coefficient: *coefficient,
+                slope,
+            });
         }
     }
 
     /// An activity no longer uses its resources.
     pub(super) fn leave(&mut self, program: &Program, id: ActivityId) {
-        for (resource, _) in program.demands(id) {
+        let first = program.first_demand(id);
+        for (offset, (resource, _)) in program.demands(id).iter().enumerate() {
             let users = &mut self.users[resource.index()];
-            if let Some(at) = users.iter().position(|user| *user == id) {
-                users.swap_remove(at);
+            let place = self.places[first + offset];
+            let left = users.swap_remove(place as usize);
+            if let Some(moved) = users.get(place as usize) {
+                self.places[moved.demand as usize] = place;
             }
+            let slope = &mut self.slope[resource.index()];
+            *slope = if users.is_empty() {
+                0.0
+            } else {
+                *slope - left.slope
+            };
         }
     }
 
     /// Running activities that use a resource.
-    pub(super) fn users(&self, resource: ResourceId) -> &[ActivityId] {
+    pub(super) fn users(&self, resource: ResourceId) -> &[User] {
         &self.users[resource.index()]
     }
 
-    /// Forgets which components were found: the next search may find any.
-    pub(super) fn begin_search(&mut self) {
-        self.stamp = self.stamp.wrapping_add(1);
-        if self.stamp == 0 {
-            self.seen_resource.fill(0);
-            self.seen_activity.fill(0);
-            self.stamp = 1;
-        }
+    /// Sum over the users of a resource of their use per unit of level, rounded.
+    pub(super) fn slope(&self, resource: ResourceId) -> f64 {
+        self.slope[resource.index()]
     }
 
-    /// Finds the component around `seed`; false if it was found before in this search.
-    pub(super) fn find(&mut self, program: &Program, seed: ResourceId) -> bool {
-        self.resources.clear();
-        self.activities.clear();
-        if !self.mark(seed) {
-            return false;
-        }
-        let mut next = 0;
-        while next < self.resources.len() {
-            let resource = self.resources[next];
-            next += 1;
-            for user in 0..self.users[resource.index()].len() {
-                let id = self.users[resource.index()][user];
-                if self.seen_activity[id.index()] != self.stamp {
-                    self.seen_activity[id.index()] = self.stamp;
-                    self.activities.push(id);
-                    for (other, _) in program.demands(id) {
-                        self.mark(*other);
-                    }
-                }
-            }
-        }
-        true
-    }
-
-    /// Adds a resource to the component unless it is in one already.
-    fn mark(&mut self, resource: ResourceId) -> bool {
-        let new = self.seen_resource[resource.index()] != self.stamp;
-        if new {
-            self.seen_resource[resource.index()] = self.stamp;
-            self.resources.push(resource);
-        }
-        new
+    /// Whether an activity meets no other at any of its resources.
+    pub(super) fn is_alone(&self, program: &Program, id: ActivityId) -> bool {
+        let demands = program.demands(id).iter();
+        demands
+            .map(|(resource, _)| self.users[resource.index()].len())
+            .all(|users| users == 1)
     }
 }

@@ -10,15 +10,18 @@
 //! gain without another losing whose rate per weight is no higher.
 
 mod component;
+mod fold;
 mod ids;
 mod memory;
 mod program;
 mod queue;
 mod reference;
+mod resolve;
 mod run;
 mod solver;
 mod trace;
 
+pub use fold::{Folded, fold};
 pub use ids::{ActivityId, PoolId, ResourceId, StreamId};
 pub use memory::{MemoryTrace, Overflow, PoolTrace};
 pub use program::{Activity, Allocation, Limit, Pool, Program, Resource};

@@ -201,6 +201,16 @@ impl Program {
         part(&self.demands, &self.demand_end, id)
     }
 
+    /// Number of demands of all activities.
+    pub(super) fn demand_count(&self) -> usize {
+        self.demands.len()
+    }
+
+    /// Where the demands of an activity begin among all.
+    pub(super) fn first_demand(&self, id: ActivityId) -> usize {
+        first(&self.demand_end, id)
+    }
+
     /// Activities that must end first, the one before it in its stream included.
     pub fn after(&self, id: ActivityId) -> &[ActivityId] {
         part(&self.after, &self.after_end, id)
@@ -219,11 +229,15 @@ impl Program {
 
 /// The slice of a flat array that belongs to `id`.
 fn part<'a, T>(all: &'a [T], end: &[u32], id: ActivityId) -> &'a [T] {
-    let start = match id.index() {
+    &all[first(end, id)..end[id.index()] as usize]
+}
+
+/// Where the slice that belongs to `id` begins.
+fn first(end: &[u32], id: ActivityId) -> usize {
+    match id.index() {
         0 => 0,
         i => end[i - 1] as usize,
-    };
-    &all[start..end[id.index()] as usize]
+    }
 }
 
 /// Preconditions of [`Program::add`].

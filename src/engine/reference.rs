@@ -8,12 +8,13 @@ use super::ids::{ActivityId, ResourceId};
 use super::solver::{Share, System};
 use super::trace::Binding;
 
-/// Solves all `activities` over all `resources` anew; shares in the order of `activities`.
+/// Solves all `activities` over all `resources` anew; shares in the order of `activities`,
+/// none for an activity that nothing holds down.
 pub(super) fn solve(
     system: &impl System,
     activities: &[ActivityId],
     resources: &[ResourceId],
-) -> Vec<Share> {
+) -> Vec<Option<Share>> {
     let mut share: Vec<Option<Share>> = vec![None; activities.len()];
     loop {
         let resource_level = resources
@@ -47,11 +48,13 @@ pub(super) fn solve(
             {
                 share[slot] = Some(Share {
                     rate: system.weight(*id) * level,
+                    level,
                     binding: Binding::Resource(resource),
                 });
             } else if limit_at < resource_at && limit / system.weight(*id) <= level {
                 share[slot] = Some(Share {
                     rate: limit,
+                    level,
                     binding: Binding::Limit(of),
                 });
             }
@@ -61,9 +64,6 @@ pub(super) fn solve(
         }
     }
     share
-        .into_iter()
-        .map(|share| share.unwrap_or(Share::NONE))
-        .collect()
 }
 
 /// The level at which a resource runs full, or none if no growing activity uses it.

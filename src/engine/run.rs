@@ -4,10 +4,9 @@ use super::component::Usage;
 use super::ids::{ActivityId, ResourceId};
 use super::memory::Memory;
 use super::program::{NONE, Program};
-use super::queue::{Event, Queue};
-use super::reference;
-use super::solver::{MaxMin, Share, System};
-use super::trace::{Interval, Trace};
+use super::queue::Queue;
+use super::solver::{MaxMin, Pace};
+use super::trace::{Binding, Interval, Trace};
 
 /// Where the activities come from.
 pub trait Driver {
@@ -93,12 +92,9 @@ pub enum EngineError {
 /// adding up the same durations in another order leaves.
 const SAME_TIME: f64 = 1e-13;
 
-/// How far a load may exceed a capacity by rounding.
-const LOAD_TOLERANCE: f64 = 1e-9;
-
 /// Where an activity stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     Waiting,
     Released,
     Latent,
@@ -108,18 +104,19 @@ enum Phase {
 
 /// Running state of one activity.
 #[derive(Debug, Clone, Copy)]
-struct State {
-    phase: Phase,
-    pending: u32,
-    generation: u32,
+pub(super) struct State {
+    /// When its next event is due \[s\]; not a number while none is.
+    due: f64,
     /// Work left at `since`.
     left: f64,
     /// When the rate was last settled \[s\].
     since: f64,
     /// Start of the interval now open \[s\].
     opened: f64,
-    share: Share,
+    binding: Binding,
+    pending: u32,
     first_successor: u32,
+    pub(super) phase: Phase,
 }
 
 /// One edge of the successor lists.
@@ -145,62 +142,26 @@ pub fn run(driver: &mut impl Driver, options: &Options<'_>) -> Result<Trace, Eng
 }
 
 /// All state of a run.
-struct Engine<'a> {
-    options: &'a Options<'a>,
-    now: f64,
+pub(super) struct Engine<'a> {
+    pub(super) options: &'a Options<'a>,
+    pub(super) now: f64,
     queue: Queue,
-    states: Vec<State>,
+    pub(super) states: Vec<State>,
     successors: Vec<Successor>,
-    usage: Usage,
-    solver: MaxMin,
+    pub(super) usage: Usage,
+    pub(super) solver: MaxMin,
     memory: Memory,
-    trace: Trace,
+    pub(super) trace: Trace,
     /// Ready to start now, in the order of readiness.
     ready: Vec<ActivityId>,
     /// Ended now, not yet told to the driver.
     ended: Vec<ActivityId>,
-    /// Resources whose users changed since the last solve.
-    dirty: Vec<ResourceId>,
-}
-
-/// What the solver sees.
-struct View<'a> {
-    program: &'a Program,
-    usage: &'a Usage,
-    options: &'a Options<'a>,
-}
-
-impl View<'_> {
-    fn scale(&self, resource: u32) -> f64 {
-        match self.options.capacity_scale {
-            Some(scale) if resource != NONE => scale[resource as usize],
-            _ => 1.0,
-        }
-    }
-}
-
-impl System for View<'_> {
-    fn demands(&self, id: ActivityId) -> &[(ResourceId, f64)] {
-        self.program.demands(id)
-    }
-
-    fn weight(&self, id: ActivityId) -> f64 {
-        self.program.activities[id.index()].weight
-    }
-
-    fn limit(&self, id: ActivityId) -> (f64, Option<ResourceId>) {
-        let stored = &self.program.activities[id.index()];
-        let resource = (stored.limit_resource != NONE).then_some(ResourceId(stored.limit_resource));
-        (stored.limit * self.scale(stored.limit_resource), resource)
-    }
-
-    fn capacity(&self, id: ResourceId) -> f64 {
-        self.program.resources[id.index()].capacity * self.scale(id.0)
-    }
-
-    fn users(&self, id: ResourceId) -> &[ActivityId] {
-        self.usage.users(id)
-    }
+    /// Due at the same moment; kept for its space.
+    batch: Vec<ActivityId>,
+    /// Began to work since the last solve.
+    pub(super) begun: Vec<ActivityId>,
+    /// Full resources that an activity left since the last solve, with the level it had there.
+    pub(super) freed: Vec<(f64, ResourceId)>,
 }
 
 impl<'a> Engine<'a> {
@@ -217,14 +178,19 @@ impl<'a> Engine<'a> {
             trace: Trace::default(),
             ready: Vec::new(),
             ended: Vec::new(),
-            dirty: Vec::new(),
+            batch: Vec::new(),
+            begun: Vec::new(),
+            freed: Vec::new(),
         }
     }
 
     /// Takes in what the program has and the engine does not know yet.
     fn take_in(&mut self, program: &Program) {
         let known = self.states.len();
-        self.usage.reserve(program.resources.len(), program.len());
+        if known == program.len() {
+            return;
+        }
+        self.usage.reserve(program);
         self.solver.reserve(program.resources.len(), program.len());
         self.trace.start.resize(program.len(), f64::NAN);
         self.trace.work_start.resize(program.len(), f64::NAN);
@@ -245,14 +211,14 @@ impl<'a> Engine<'a> {
                 }
             }
             self.states.push(State {
-                phase: Phase::Waiting,
-                pending,
-                generation: 0,
+                due: f64::NAN,
                 left: program.work(id),
                 since: 0.0,
                 opened: 0.0,
-                share: Share::NONE,
+                binding: Binding::Limit(None),
+                pending,
                 first_successor: NONE,
+                phase: Phase::Waiting,
             });
             if pending == 0 {
                 self.ready.push(id);
@@ -260,56 +226,70 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Time of the next valid event.
+    /// Time of the next event that is not void.
     fn next_time(&mut self) -> Option<f64> {
-        while let Some(event) = self.queue.peek() {
-            if self.states[event.activity.index()].generation == event.generation {
-                return Some(event.time);
+        while let Some((time, events)) = self.queue.peek() {
+            if events.iter().any(|id| self.states[id.index()].due == time) {
+                return Some(time);
             }
-            self.queue.pop();
+            self.batch.clear();
+            self.queue.pop(&mut self.batch);
         }
         None
     }
 
-    /// Moves to `time` and applies every event that happens then.
+    /// Moves to `time` and applies every event that happens then, in the order of the activities.
     fn advance(&mut self, program: &Program, time: f64) {
         self.now = time;
         let horizon = time * (1.0 + SAME_TIME);
-        while let Some(event) = self.queue.peek().copied() {
-            if event.time > horizon {
-                break;
-            }
-            self.queue.pop();
-            let state = &self.states[event.activity.index()];
-            if state.generation != event.generation {
+        let mut batch = std::mem::take(&mut self.batch);
+        batch.clear();
+        while self.queue.peek().is_some_and(|(at, _)| at <= horizon) {
+            self.queue.pop(&mut batch);
+        }
+        // Made of sorted runs, which the stable sort merges.
+        batch.sort();
+        for id in &batch {
+            let state = &mut self.states[id.index()];
+            let due = state.due <= horizon;
+            if !due {
                 continue;
             }
+            state.due = f64::NAN;
             match state.phase {
-                Phase::Released => self.ready.push(event.activity),
-                Phase::Latent => self.begin_work(program, event.activity),
-                Phase::Working => self.end(program, event.activity),
+                Phase::Released => self.ready.push(*id),
+                Phase::Latent => self.begin_work(program, *id),
+                Phase::Working => self.end(program, *id),
                 Phase::Waiting | Phase::Ended => {}
             }
         }
+        self.batch = batch;
+        let states = &self.states;
+        self.queue.sweep(|id| states[id.index()].due);
     }
 
     /// Starts all that can start at this moment, then solves the rates once.
     fn settle(&mut self, driver: &mut impl Driver) -> Result<(), EngineError> {
+        let mut batch = std::mem::take(&mut self.batch);
         loop {
             while !self.ready.is_empty() {
-                let ready = std::mem::take(&mut self.ready);
-                for id in &ready {
+                batch.clear();
+                std::mem::swap(&mut batch, &mut self.ready);
+                for id in &batch {
                     self.start(driver.program(), *id);
                 }
             }
             if self.ended.is_empty() {
                 break;
             }
-            for id in std::mem::take(&mut self.ended) {
-                driver.completed(id, self.now);
+            batch.clear();
+            std::mem::swap(&mut batch, &mut self.ended);
+            for id in &batch {
+                driver.completed(*id, self.now);
             }
             self.take_in(driver.program());
         }
+        self.batch = batch;
         self.solve(driver.program())
     }
 
@@ -338,33 +318,17 @@ impl<'a> Engine<'a> {
     fn begin_work(&mut self, program: &Program, id: ActivityId) {
         self.trace.work_start[id.index()] = self.now;
         let stored = &program.activities[id.index()];
-        let unbounded = program.demands(id).is_empty() && stored.limit.is_infinite();
+        let unbounded = stored.limit.is_infinite() && program.demands(id).is_empty();
         if stored.work == 0.0 || unbounded {
             self.end(program, id);
             return;
         }
         let state = &mut self.states[id.index()];
         state.phase = Phase::Working;
-        state.generation += 1;
         state.since = self.now;
         state.opened = self.now;
         self.usage.join(program, id);
-        self.dirty
-            .extend(program.demands(id).iter().map(|(resource, _)| *resource));
-        if program.demands(id).is_empty() {
-            self.run_alone(program, id);
-        }
-    }
-
-    /// An activity without demands has only its own limit.
-    fn run_alone(&mut self, program: &Program, id: ActivityId) {
-        let view = View {
-            program,
-            usage: &self.usage,
-            options: self.options,
-        };
-        self.solver.solve(&view, &[id], &[]);
-        self.apply(id);
+        self.begun.push(id);
     }
 
     /// The work is done: successors may start.
@@ -372,14 +336,18 @@ impl<'a> Engine<'a> {
         if self.states[id.index()].phase == Phase::Working {
             self.close_interval(id);
             self.usage.leave(program, id);
-            self.dirty
-                .extend(program.demands(id).iter().map(|(resource, _)| *resource));
+            let level = self.solver.pace[id.index()].level;
+            for (resource, _) in program.demands(id) {
+                if self.solver.is_full(*resource) && !self.usage.users(*resource).is_empty() {
+                    self.freed.push((level, *resource));
+                }
+            }
         }
         self.memory
             .give(&program.pools, program.memory(id), self.now);
         let state = &mut self.states[id.index()];
         state.phase = Phase::Ended;
-        state.generation += 1;
+        state.due = f64::NAN;
         self.trace.end[id.index()] = self.now;
         self.trace.makespan = self.now;
         self.ended.push(id);
@@ -396,158 +364,44 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Puts the next event of an activity into the queue; earlier ones are void.
+    /// Puts the next event of an activity into the queue; an earlier one is void.
     fn schedule(&mut self, id: ActivityId, time: f64) {
-        let state = &mut self.states[id.index()];
-        state.generation += 1;
-        self.queue.push(Event {
-            time,
-            activity: id,
-            generation: state.generation,
-        });
+        self.states[id.index()].due = time;
+        self.queue.push(time, id);
     }
 
-    /// Solves what changed.
-    fn solve(&mut self, program: &Program) -> Result<(), EngineError> {
-        if self.dirty.is_empty() {
-            return Ok(());
-        }
-        let mut dirty = std::mem::take(&mut self.dirty);
-        match self.options.solver {
-            Solver::Incremental => {
-                self.usage.begin_search();
-                for resource in &dirty {
-                    if self.usage.find(program, *resource) && !self.usage.activities.is_empty() {
-                        self.solve_component(program)?;
-                    }
-                }
-            }
-            Solver::Full => self.solve_everything(program)?,
-        }
-        dirty.clear();
-        self.dirty = dirty;
-        Ok(())
-    }
-
-    /// Solves the component found last and applies the shares that changed.
-    fn solve_component(&mut self, program: &Program) -> Result<(), EngineError> {
-        let view = View {
-            program,
-            usage: &self.usage,
-            options: self.options,
-        };
-        self.solver
-            .solve(&view, &self.usage.activities, &self.usage.resources);
-        self.trace.solves += 1;
-        self.trace.solved_activities += self.usage.activities.len() as u64;
-        for resource in &self.usage.resources {
-            self.check_load(&view, *resource)?;
-        }
-        for slot in 0..self.usage.activities.len() {
-            let id = self.usage.activities[slot];
-            self.check_progress(program, id)?;
-            self.apply(id);
-        }
-        Ok(())
-    }
-
-    /// Solves all running activities by the reference.
-    fn solve_everything(&mut self, program: &Program) -> Result<(), EngineError> {
-        let running: Vec<ActivityId> = (0..self.states.len())
-            .filter(|i| self.states[*i].phase == Phase::Working)
-            .map(|i| ActivityId(i as u32))
-            .collect();
-        let resources: Vec<ResourceId> = (0..program.resources.len())
-            .map(|i| ResourceId(i as u32))
-            .collect();
-        let view = View {
-            program,
-            usage: &self.usage,
-            options: self.options,
-        };
-        let shares = reference::solve(&view, &running, &resources);
-        for (id, share) in running.iter().zip(&shares) {
-            self.solver.share[id.index()] = *share;
-        }
-        for resource in &resources {
-            self.check_load(&view, *resource)?;
-        }
-        for id in running {
-            self.check_progress(program, id)?;
-            self.apply(id);
-        }
-        self.trace.solves += 1;
-        Ok(())
-    }
-
-    /// No resource carries more than it can.
-    fn check_load(&self, view: &View<'_>, resource: ResourceId) -> Result<(), EngineError> {
-        let capacity = view.capacity(resource);
-        let load: f64 = view
-            .users(resource)
-            .iter()
-            .map(|id| {
-                let rate = self.solver.share[id.index()].rate;
-                let of = view.demands(*id).iter().filter(|(r, _)| *r == resource);
-                of.map(|(_, coefficient)| coefficient * rate).sum::<f64>()
-            })
-            .sum();
-        if load <= capacity * (1.0 + LOAD_TOLERANCE) {
-            return Ok(());
-        }
-        Err(EngineError::Overloaded {
-            resource: view.program.resources[resource.index()].name.clone(),
-            load,
-            capacity,
-            time: self.now,
-        })
-    }
-
-    /// Every running activity moves.
-    fn check_progress(&self, program: &Program, id: ActivityId) -> Result<(), EngineError> {
-        let share = self.solver.share[id.index()];
-        if share.rate > 0.0 {
-            return Ok(());
-        }
-        let name = share
-            .binding
-            .resource()
-            .map(|r| &program.resources[r.index()].name);
-        Err(EngineError::Stalled {
-            activity: id.0,
-            resource: name.cloned().unwrap_or_default(),
-        })
-    }
-
-    /// Takes over an activity's new share if it differs from the old one.
-    fn apply(&mut self, id: ActivityId) {
-        let new = self.solver.share[id.index()];
-        let old = self.states[id.index()].share;
-        if new == old {
-            return;
-        }
+    /// An activity goes on at a new pace, or under a new binding.
+    pub(super) fn set_pace(&mut self, id: ActivityId, pace: Pace, binding: Binding) {
+        let old = self.solver.pace[id.index()].rate;
         self.close_interval(id);
         let now = self.now;
         let state = &mut self.states[id.index()];
-        state.left = (state.left - old.rate * (now - state.since)).max(0.0);
+        state.left = (state.left - old * (now - state.since)).max(0.0);
         state.since = now;
-        state.share = new;
-        if new.rate != old.rate {
-            let end = now + state.left / new.rate;
+        state.binding = binding;
+        self.solver.pace[id.index()] = pace;
+        if pace.rate != old {
+            let end = now + self.states[id.index()].left / pace.rate;
             self.schedule(id, end);
         }
+    }
+
+    /// What holds an activity down now.
+    pub(super) fn binding(&self, id: ActivityId) -> Binding {
+        self.states[id.index()].binding
     }
 
     /// Records the interval now open, if time has passed in it.
     fn close_interval(&mut self, id: ActivityId) {
         let state = &mut self.states[id.index()];
-        if self.options.record && self.now > state.opened && state.share.rate > 0.0 {
+        let rate = self.solver.pace[id.index()].rate;
+        if self.options.record && self.now > state.opened && rate > 0.0 {
             self.trace.intervals.push(Interval {
                 activity: id,
                 start: state.opened,
                 end: self.now,
-                rate: state.share.rate,
-                binding: state.share.binding,
+                rate,
+                binding: state.binding,
             });
         }
         state.opened = self.now;

@@ -1,18 +1,29 @@
-//! Weighted max-min fair rates of one component by progressive filling.
+//! Weighted max-min fair rates by progressive filling, of no more than a change can reach.
 //!
 //! All rates grow in proportion to their weights, `r = w · λ`, until a resource has no capacity
 //! left or an activity reaches its own limit; what is held down then stays at its rate, the rest
-//! grows on. The order of these freezes comes from a heap of the levels λ at which each resource
-//! would run full; a level can only rise as others freeze, so an outdated entry is put back with
-//! its new level. Cost: O(E log R) for E demands and R resources of the component.
+//! grows on. The level λ at which an activity is held down is its *level*.
+//!
+//! **What a change can reach.** Until the level at which an activity is held down, the filling
+//! goes the same way with and without it, but for how full its own resources are. None of these
+//! fills below that level (the activity would have been held down there). So when it ends, every
+//! share of a lower level stays; when it begins, every share below any lower bound of its new
+//! level stays. Only activities at or above the threshold that are connected through resources
+//! are solved again, over what the others leave. A resource that was not full when an activity
+//! left it carries no change: it fills neither with nor without it.
+//!
+//! The order of the freezes comes from a heap of the levels at which each resource would run
+//! full; a level can only rise as others freeze, so an outdated entry is put back with its new
+//! level. Cost: O(E log R) for E demands and R resources of what is solved.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
+use super::component::Usage;
 use super::ids::{ActivityId, ResourceId};
 use super::trace::Binding;
 
-/// The system to solve; also where the caller's activity data come from.
+/// The system to solve: where the solver's numbers come from.
 pub(super) trait System {
     /// Use of each resource per unit of rate.
     fn demands(&self, id: ActivityId) -> &[(ResourceId, f64)];
@@ -22,22 +33,30 @@ pub(super) trait System {
     fn limit(&self, id: ActivityId) -> (f64, Option<ResourceId>);
     /// Capacity of a resource.
     fn capacity(&self, id: ResourceId) -> f64;
-    /// Running activities that use a resource.
-    fn users(&self, id: ResourceId) -> &[ActivityId];
 }
 
 /// A rate and what held it there.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Share {
     pub(super) rate: f64,
+    /// Rate per weight.
+    pub(super) level: f64,
     pub(super) binding: Binding,
 }
 
-impl Share {
-    /// Of an activity that does not run.
-    pub(super) const NONE: Self = Self {
+/// What an activity has now: what others need to know of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    pub(super) rate: f64,
+    /// Rate per weight; infinite for one that has just begun.
+    pub(super) level: f64,
+}
+
+impl Pace {
+    /// Of an activity that has no rate yet.
+    pub(super) const NEW: Self = Self {
         rate: 0.0,
-        binding: Binding::Limit(None),
+        level: f64::INFINITY,
     };
 }
 
@@ -68,7 +87,7 @@ impl Ord for Candidate {
 /// State of a resource during one solve.
 #[derive(Debug, Clone, Copy, Default)]
 struct Filling {
-    /// Capacity not taken by frozen activities.
+    /// Capacity not taken by those who stay and those who froze; below 0 only by rounding.
     left: f64,
     /// Sum of coefficient · weight over growing activities.
     slope: f64,
@@ -79,78 +98,177 @@ struct Filling {
 impl Filling {
     /// The level λ at which the resource runs full.
     fn level(&self) -> f64 {
-        self.left / self.slope
+        self.left.max(0.0) / self.slope
     }
 }
+
+/// How far a sum may be off by rounding, relative to the capacity.
+pub(super) const TOLERANCE: f64 = 1e-9;
+
+/// How far below a threshold a level still counts as reached: levels carry rounding.
+const BELOW: f64 = 1.0 - 1e-6;
 
 /// Scratch space that lives as long as the run, so that no solve allocates.
 #[derive(Debug, Default)]
 pub(super) struct MaxMin {
     filling: Vec<Filling>,
-    frozen: Vec<bool>,
+    full: Vec<bool>,
+    /// `stamp` where reached in this search, `stamp + 1` once frozen.
+    mark: Vec<u32>,
+    seen_resource: Vec<u32>,
+    stamp: u32,
     heap: BinaryHeap<Reverse<Candidate>>,
-    /// The latest share of every activity, by id.
-    pub(super) share: Vec<Share>,
+    resources: Vec<ResourceId>,
+    activities: Vec<ActivityId>,
+    /// What every activity has now, by id.
+    pub(super) pace: Vec<Pace>,
+    /// The shares of the activities solved last.
+    pub(super) solved: Vec<(ActivityId, Share)>,
 }
 
 impl MaxMin {
     /// Makes room for this many resources and activities.
     pub(super) fn reserve(&mut self, resources: usize, activities: usize) {
         self.filling.resize(resources, Filling::default());
-        self.frozen.resize(activities, false);
-        self.share.resize(activities, Share::NONE);
+        // Until it is known better, a resource may be full.
+        self.full.resize(resources, true);
+        self.seen_resource.resize(resources, 0);
+        self.mark.resize(activities, 0);
+        self.pace.resize(activities, Pace::NEW);
     }
 
-    /// Solves the component of `activities` and `resources` (closed under use).
+    /// Whether a resource has no capacity left.
+    pub(super) fn is_full(&self, resource: ResourceId) -> bool {
+        self.full[resource.index()]
+    }
+
+    /// Forgets what was reached: the next search may reach anything.
+    pub(super) fn begin_search(&mut self) {
+        if self.stamp >= u32::MAX - 3 {
+            self.mark.fill(0);
+            self.seen_resource.fill(0);
+            self.stamp = 0;
+        }
+        self.stamp += 2;
+    }
+
+    /// The share of an activity that meets no other.
+    pub(super) fn solve_alone(&mut self, system: &impl System, id: ActivityId) -> Share {
+        let (limit, resource) = system.limit(id);
+        let mut rate = limit;
+        let mut binding = Binding::Limit(resource);
+        let demands = system.demands(id);
+        for (resource, coefficient) in demands {
+            let most = system.capacity(*resource) / coefficient;
+            if most < rate {
+                (rate, binding) = (most, Binding::Resource(*resource));
+            }
+        }
+        for (resource, coefficient) in demands {
+            let left = system.capacity(*resource) * (1.0 - TOLERANCE) - coefficient * rate;
+            self.full[resource.index()] = left <= 0.0;
+        }
+        Share {
+            rate,
+            level: rate / system.weight(id),
+            binding,
+        }
+    }
+
+    /// A level below which an activity that begins cannot be held down: its own limit, or its
+    /// resources shared with all their users to the end.
+    pub(super) fn lowest_level(&self, system: &impl System, usage: &Usage, id: ActivityId) -> f64 {
+        let own = system.limit(id).0 / system.weight(id);
+        let shared = system.demands(id).iter().map(|(resource, coefficient)| {
+            let slope = usage.slope(*resource).max(coefficient * system.weight(id));
+            system.capacity(*resource) / slope
+        });
+        shared.fold(own, f64::min)
+    }
+
+    /// Reaches out from `seed` over activities at or above `threshold`, and solves these over
+    /// what the others leave. The result is in `solved`, empty if there was nobody new to reach.
+    ///
+    /// # Errors
+    /// A resource that was given more load than it can carry, with the load: a bug.
     pub(super) fn solve(
         &mut self,
         system: &impl System,
-        activities: &[ActivityId],
-        resources: &[ResourceId],
-    ) {
-        if let [only] = activities {
-            self.share[only.index()] = alone(system, *only);
-            return;
+        usage: &Usage,
+        seed: ResourceId,
+        threshold: f64,
+    ) -> Result<(), (ResourceId, f64)> {
+        self.resources.clear();
+        self.activities.clear();
+        self.solved.clear();
+        self.heap.clear();
+        self.reach(seed);
+        let mut next = 0;
+        while next < self.resources.len() {
+            let resource = self.resources[next];
+            next += 1;
+            self.survey(system, usage, resource, threshold * BELOW);
         }
-        self.start(system, activities, resources);
+        for index in 0..self.resources.len() {
+            self.push_resource(self.resources[index]);
+        }
         while let Some(Reverse(candidate)) = self.heap.pop() {
             match candidate.key {
-                (false, resource) => self.fill(system, ResourceId(resource), candidate.level),
+                (false, resource) => {
+                    self.fill(system, usage, ResourceId(resource), candidate.level);
+                }
                 (true, activity) => self.reach_limit(system, ActivityId(activity)),
             }
         }
-        for id in activities {
-            self.frozen[id.index()] = false;
+        self.close(system)
+    }
+
+    /// Adds a resource to those reached unless it is there already.
+    fn reach(&mut self, resource: ResourceId) {
+        let seen = &mut self.seen_resource[resource.index()];
+        if *seen != self.stamp {
+            *seen = self.stamp;
+            self.resources.push(resource);
         }
     }
 
-    /// Sums the slopes and fills the heap.
-    fn start(&mut self, system: &impl System, activities: &[ActivityId], resources: &[ResourceId]) {
-        for resource in resources {
-            self.filling[resource.index()] = Filling {
-                left: system.capacity(*resource),
-                ..Filling::default()
-            };
-        }
-        self.heap.clear();
-        for id in activities {
-            let weight = system.weight(*id);
-            for (resource, coefficient) in system.demands(*id) {
-                let filling = &mut self.filling[resource.index()];
-                filling.slope += coefficient * weight;
-                filling.growing += 1;
+    /// Takes in the users of a resource: those below the threshold stay as they are.
+    fn survey(
+        &mut self,
+        system: &impl System,
+        usage: &Usage,
+        resource: ResourceId,
+        threshold: f64,
+    ) {
+        let mut filling = Filling {
+            left: system.capacity(resource),
+            ..Filling::default()
+        };
+        for user in usage.users(resource) {
+            let id = user.activity;
+            let pace = self.pace[id.index()];
+            if pace.level < threshold {
+                filling.left -= user.coefficient * pace.rate;
+                continue;
             }
-            let (limit, _) = system.limit(*id);
-            if limit.is_finite() {
-                self.heap.push(Reverse(Candidate {
-                    level: limit / weight,
-                    key: (true, id.0),
-                }));
+            filling.slope += user.slope;
+            filling.growing += 1;
+            if self.mark[id.index()] < self.stamp {
+                self.mark[id.index()] = self.stamp;
+                self.activities.push(id);
+                for (other, _) in system.demands(id) {
+                    self.reach(*other);
+                }
+                let (limit, _) = system.limit(id);
+                if limit.is_finite() {
+                    self.heap.push(Reverse(Candidate {
+                        level: limit / system.weight(id),
+                        key: (true, id.0),
+                    }));
+                }
             }
         }
-        for resource in resources {
-            self.push_resource(*resource);
-        }
+        self.filling[resource.index()] = filling;
     }
 
     /// Puts a resource into the heap at the level where it would run full.
@@ -166,7 +284,13 @@ impl MaxMin {
 
     /// A resource has come to the top of the heap: freeze its users, or put it back if its level
     /// has risen since.
-    fn fill(&mut self, system: &impl System, resource: ResourceId, queued_level: f64) {
+    fn fill(
+        &mut self,
+        system: &impl System,
+        usage: &Usage,
+        resource: ResourceId,
+        queued_level: f64,
+    ) {
         let filling = self.filling[resource.index()];
         if filling.growing == 0 {
             return;
@@ -177,52 +301,56 @@ impl MaxMin {
             return;
         }
         let binding = Binding::Resource(resource);
-        for id in system.users(resource) {
-            if !self.frozen[id.index()] {
-                let rate = system.weight(*id) * level;
-                self.freeze(system, *id, Share { rate, binding });
+        for user in usage.users(resource) {
+            let id = user.activity;
+            if self.mark[id.index()] == self.stamp {
+                let rate = system.weight(id) * level;
+                let share = Share {
+                    rate,
+                    level,
+                    binding,
+                };
+                self.freeze(system, id, share);
             }
         }
     }
 
     /// An activity has come to the top of the heap: it cannot go faster.
     fn reach_limit(&mut self, system: &impl System, id: ActivityId) {
-        if !self.frozen[id.index()] {
+        if self.mark[id.index()] == self.stamp {
             let (rate, resource) = system.limit(id);
-            let binding = Binding::Limit(resource);
-            self.freeze(system, id, Share { rate, binding });
+            let share = Share {
+                rate,
+                level: rate / system.weight(id),
+                binding: Binding::Limit(resource),
+            };
+            self.freeze(system, id, share);
         }
     }
 
     /// Fixes an activity's share and takes it from its resources.
     fn freeze(&mut self, system: &impl System, id: ActivityId, share: Share) {
-        self.frozen[id.index()] = true;
-        self.share[id.index()] = share;
+        self.mark[id.index()] = self.stamp + 1;
+        self.solved.push((id, share));
         let weight = system.weight(id);
         for (resource, coefficient) in system.demands(id) {
             let filling = &mut self.filling[resource.index()];
-            filling.left = (filling.left - coefficient * share.rate).max(0.0);
+            filling.left -= coefficient * share.rate;
             filling.slope -= coefficient * weight;
             filling.growing -= 1;
         }
     }
-}
 
-/// The share of an activity that meets no other.
-fn alone(system: &impl System, id: ActivityId) -> Share {
-    let (limit, resource) = system.limit(id);
-    let mut share = Share {
-        rate: limit,
-        binding: Binding::Limit(resource),
-    };
-    for (resource, coefficient) in system.demands(id) {
-        let rate = system.capacity(*resource) / coefficient;
-        if rate < share.rate {
-            share = Share {
-                rate,
-                binding: Binding::Resource(*resource),
-            };
+    /// Notes which resources are full, and that none carries more than it can.
+    fn close(&mut self, system: &impl System) -> Result<(), (ResourceId, f64)> {
+        for resource in &self.resources {
+            let capacity = system.capacity(*resource);
+            let left = self.filling[resource.index()].left;
+            self.full[resource.index()] = left <= TOLERANCE * capacity;
+            if left < -TOLERANCE * capacity {
+                return Err((*resource, capacity - left));
+            }
         }
+        Ok(())
     }
-    share
 }

@@ -79,21 +79,28 @@ impl Trace {
         Some(ActivityId(last as u32))
     }
 
-    /// Sorts the intervals by activity and builds the index.
+    /// Sorts the intervals by activity and builds the index. They come in time, so counting those
+    /// of each activity is enough: O(intervals).
     pub(super) fn seal(&mut self) {
-        self.intervals.sort_by(|a, b| {
-            a.activity
-                .cmp(&b.activity)
-                .then(a.start.total_cmp(&b.start))
-        });
         self.interval_end = vec![0; self.end.len()];
         for interval in &self.intervals {
             self.interval_end[interval.activity.index()] += 1;
         }
         let mut total = 0;
         for end in &mut self.interval_end {
-            total += *end;
+            let count = *end;
             *end = total;
+            total += count;
         }
+        let Some(filler) = self.intervals.first().copied() else {
+            return;
+        };
+        let mut sorted = vec![filler; self.intervals.len()];
+        for interval in &self.intervals {
+            let at = &mut self.interval_end[interval.activity.index()];
+            sorted[*at as usize] = *interval;
+            *at += 1;
+        }
+        self.intervals = sorted;
     }
 }

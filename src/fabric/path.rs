@@ -54,6 +54,10 @@ pub fn transfer(
     if let Some(route) = find_route(topology, from, to, Through::GpuLinks) {
         return Some(direct(route, Transport::GpuLink));
     }
+    if topology.device(from).node != topology.device(to).node {
+        let route = find_route(topology, from, to, Through::Anything)?;
+        return Some(direct(route, Transport::Network));
+    }
     let allows = |id: DeviceId| {
         topology
             .device(id)
@@ -84,7 +88,14 @@ fn staged(fabric: &Fabric, from: DeviceId, to: DeviceId, collective: bool) -> Op
     let down = find_route(topology, cpu, to, Through::Host)?;
     let mut demands = fabric.route_demands(&up, collective, true);
     demands.add_scaled(&fabric.route_demands(&down, collective, true), 1.0);
-    demands.add(fabric.cpu(cpu)?.memory, 2.0);
+    let memory = fabric.cpu(cpu)?.memory;
+    let rate = fabric.resource(memory).capacity;
+    let staging = topology
+        .device(cpu)
+        .cpu()
+        .and_then(|spec| spec.staging.as_ref());
+    let slower = staging.map_or(1.0, |figure| (rate / figure.value.0).max(1.0));
+    demands.add(memory, 2.0 * if collective { slower } else { 1.0 });
     Some(TransferPath {
         transport: Transport::Staged,
         demands,
@@ -109,7 +120,12 @@ pub fn host_transfer(fabric: &Fabric, gpu: DeviceId, to_gpu: bool) -> Option<Tra
 /// The CPU socket fewest wires away; the first in order of several.
 pub(super) fn nearest_cpu(fabric: &Fabric, gpu: DeviceId) -> Option<DeviceId> {
     let topology = &fabric.topology;
-    let reachable = topology.cpus().into_iter().filter_map(|cpu| {
+    let node = topology.device(gpu).node;
+    let near = topology
+        .cpus()
+        .into_iter()
+        .filter(|cpu| topology.device(*cpu).node == node);
+    let reachable = near.filter_map(|cpu| {
         let route = find_route(topology, gpu, cpu, Through::Host)?;
         Some((route.passes.len(), cpu))
     });

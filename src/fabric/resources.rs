@@ -186,8 +186,11 @@ impl Fabric {
             if let Some(both) = resources.both {
                 demands.add(both, bytes);
             }
-            if let Some(both) = resources.both_host.filter(|_| host) {
-                demands.add(both, bytes);
+            if let (Some(both), Some(rate)) = (resources.both_host, wire.both_directions_host)
+                && host
+            {
+                let reached = wire.collective_both_host.filter(|_| collective);
+                demands.add(both, hop.share * rate.0 / reached.unwrap_or(rate).0);
             }
         }
         demands

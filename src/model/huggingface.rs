@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::spec::{Activation, Diagnostic, ModelSpec, Norm, Place, Position, Source};
+use crate::spec::{Activation, Diagnostic, ModelSpec, Norm, Place, Position, Source, wrong_type};
 
 /// What every configuration says first.
 #[derive(Deserialize)]
@@ -151,7 +151,20 @@ fn read<T: DeserializeOwned>(source: &Arc<Source>) -> Result<T, Diagnostic> {
         let text = error.to_string();
         let message = text.split(" at line ").next().unwrap_or(&text).to_string();
         let start = offset(&source.text, error.line(), error.column());
-        let diagnostic = Diagnostic::new(message).at(Place {
+        let message = match message.strip_prefix("missing field ") {
+            Some(name) => format!("the key {name} is missing"),
+            None if source.text.trim().is_empty() => "the file is empty".to_string(),
+            None if error.is_eof() => "the file ends too early".to_string(),
+            None if message == "expected value" => "expected a value".to_string(),
+            None => message,
+        };
+        let found = message.strip_prefix("invalid type: ");
+        let found = found.or_else(|| message.strip_prefix("invalid value: "));
+        let diagnostic = match found.and_then(|found| found.split_once(", expected ")) {
+            Some((found, expected)) => wrong_type(found, expected),
+            None => Diagnostic::new(message),
+        };
+        let diagnostic = diagnostic.at(Place {
             source: Arc::clone(source),
             span: start..start + 1,
         });
@@ -250,7 +263,10 @@ mod tests {
     fn faults_name_the_key_and_the_line() {
         let rendered = |text: &str| load(text).expect_err("invalid").render();
         let missing = rendered(&MISTRAL.replace("hidden_size", "hiden_size"));
-        assert!(missing.contains("missing field `hidden_size`"), "{missing}");
+        assert!(
+            missing.contains("the key `hidden_size` is missing"),
+            "{missing}"
+        );
         let wrong = rendered(&MISTRAL.replace("14336", "\"many\""));
         assert!(wrong.contains("config.json:5"), "{wrong}");
         let unknown = rendered(&MISTRAL.replace("\"mistral\"", "\"mamba\""));

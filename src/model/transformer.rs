@@ -18,18 +18,23 @@ pub struct InvalidModel {
     pub name: String,
     /// What is wrong with it.
     pub reason: String,
+    /// The key of its file that says so, where it is one.
+    pub key: Option<&'static str>,
 }
 
 /// Upper limits, far above any network and low enough that no product of them overflows.
 const LIMITS: [(&str, u32); 7] = [
-    ("layers", 10_000),
+    ("layers", 1000),
     ("hidden", 1_000_000),
     ("heads", 100_000),
     ("head_dim", 100_000),
     ("ffn", 10_000_000),
-    ("vocabulary", 100_000_000),
+    ("vocabulary", 10_000_000),
     ("max_sequence", 1_000_000_000),
 ];
+
+/// Most columns of all heads together.
+const MAX_WIDTH: u64 = 10_000_000;
 
 impl Transformer {
     /// Checks a shape.
@@ -39,9 +44,10 @@ impl Transformer {
     pub fn new(spec: ModelSpec) -> Result<Self, InvalidModel> {
         match fault(&spec) {
             None => Ok(Self { spec }),
-            Some(reason) => Err(InvalidModel {
+            Some((key, reason)) => Err(InvalidModel {
                 name: spec.name,
                 reason,
+                key: Some(key),
             }),
         }
     }
@@ -74,6 +80,7 @@ impl Transformer {
         Err(InvalidModel {
             name: spec.name.clone(),
             reason,
+            key: None,
         })
     }
 
@@ -174,7 +181,7 @@ impl Transformer {
 }
 
 /// What is wrong with a shape, if anything.
-fn fault(spec: &ModelSpec) -> Option<String> {
+fn fault(spec: &ModelSpec) -> Option<(&'static str, String)> {
     let head_dim = spec.head_dim.unwrap_or(1);
     let figures = [
         spec.layers,
@@ -187,18 +194,24 @@ fn fault(spec: &ModelSpec) -> Option<String> {
     ];
     for ((name, limit), figure) in LIMITS.into_iter().zip(figures) {
         if figure == 0 || figure > limit {
-            return Some(format!("{name} is {figure}; expected 1 to {limit}"));
+            return Some((name, format!("{name} is {figure}; expected 1 to {limit}")));
         }
     }
     let (heads, kv_heads) = (spec.heads, spec.kv_heads);
     if kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
-        return Some(format!("kv_heads {kv_heads} does not divide heads {heads}"));
+        let reason = format!("{kv_heads} key/value heads do not divide {heads} heads");
+        return Some(("kv_heads", reason));
+    }
+    let width = u64::from(heads) * u64::from(head_dim);
+    if width > MAX_WIDTH {
+        let reason = format!("all heads together are {width} wide; expected at most {MAX_WIDTH}");
+        return Some(("head_dim", reason));
     }
     if spec.head_dim.is_none() && !spec.hidden.is_multiple_of(heads) {
-        return Some(format!(
-            "heads {heads} does not divide hidden {}, and head_dim is not given",
-            spec.hidden
-        ));
+        let hidden = spec.hidden;
+        let reason =
+            format!("{heads} heads do not divide a width of {hidden}, and no head_dim is given");
+        return Some(("heads", reason));
     }
     None
 }
@@ -264,9 +277,9 @@ mod tests {
         };
         assert!(reason(|s| s.layers = 0).contains("layers is 0"));
         assert!(reason(|s| s.hidden = 4_000_000_000).contains("hidden is 4000000000"));
-        assert!(reason(|s| s.kv_heads = 0).contains("kv_heads 0"));
-        assert!(reason(|s| s.kv_heads = 5).contains("does not divide heads 32"));
-        assert!(reason(|s| s.heads = 31).contains("kv_heads 32"));
+        assert!(reason(|s| s.kv_heads = 0).contains("0 key/value heads"));
+        assert!(reason(|s| s.kv_heads = 5).contains("5 key/value heads do not divide 32 heads"));
+        assert!(reason(|s| s.heads = 31).contains("32 key/value heads"));
         let model = Transformer::new(llama2_70b()).expect("valid");
         assert!(model.check_tensor(16).is_ok());
         assert!(model.check_tensor(0).is_err());

@@ -81,11 +81,12 @@ impl<'a> FlowList<'a> {
     ) -> Result<(), Diagnostic> {
         if flow.from.names.len() != flow.to.names.len() {
             return Err(Diagnostic::new(format!(
-                "{} senders but {} receivers",
+                "`from` names {} and `to` names {}",
                 flow.from.names.len(),
                 flow.to.names.len()
             ))
-            .at(source.place(&flow.to)));
+            .at(source.place(&flow.to))
+            .help("expected as many receivers as senders: each sends to one"));
         }
         let mut via = Vec::new();
         for name in &flow.via {
@@ -120,7 +121,7 @@ impl<'a> FlowList<'a> {
         let mut reader = csv::Reader::from_reader(file.text.as_bytes());
         let columns = Columns::find(&file, csv, &mut reader)?;
         for record in reader.records() {
-            let record = record.map_err(|e| Diagnostic::new(format!("`{}`: {e}", file.path)))?;
+            let record = record.map_err(|e| unreadable(&file, &e))?;
             let at = record.position().map_or(0, |p| p.byte() as usize);
             let place = || Place {
                 source: Arc::clone(&file),
@@ -138,6 +139,12 @@ impl<'a> FlowList<'a> {
         if flow.from == flow.to {
             let message = format!("`{}` sends to itself", name(flow.from));
             return Err(Diagnostic::new(message).at(place()));
+        }
+        if flow.bytes <= 0.0 {
+            let message = format!("the flow from `{}` sends 0 bytes", name(flow.from));
+            return Err(Diagnostic::new(message)
+                .at(place())
+                .help("expected `bytes` above 0"));
         }
         let path = self.path(flow).ok_or_else(|| {
             let message = format!(
@@ -207,6 +214,44 @@ impl<'a> FlowList<'a> {
     }
 }
 
+/// Most bytes of one flow: beyond it a typing error is certain.
+const MAX_BYTES: f64 = 1e21;
+/// Latest start of a flow \[s\].
+const MAX_START_S: f64 = 1e10;
+
+/// The message for a row that is no row.
+fn unreadable(file: &Arc<Source>, error: &csv::Error) -> Diagnostic {
+    let message = match error.kind() {
+        csv::ErrorKind::UnequalLengths {
+            expected_len, len, ..
+        } => format!(
+            "this row has {}, but the first line has {expected_len}",
+            columns(*len)
+        ),
+        _ => error.to_string(),
+    };
+    let start = error.position().map_or(0, |p| p.byte() as usize);
+    let rest = file.text.get(start..).unwrap_or_default();
+    let row = &rest[..rest.find('\n').unwrap_or(rest.len())];
+    let diagnostic = Diagnostic::new(message).at(Place {
+        source: Arc::clone(file),
+        span: start..start + row.len(),
+    });
+    if row.contains('"') {
+        diagnostic.help("is a quote not closed?")
+    } else {
+        diagnostic
+    }
+}
+
+fn columns(count: u64) -> String {
+    if count == 1 {
+        "1 column".to_string()
+    } else {
+        format!("{count} columns")
+    }
+}
+
 /// Where the columns of a flow file are.
 struct Columns {
     src: usize,
@@ -222,10 +267,15 @@ impl Columns {
         csv: &CsvFlows,
         reader: &mut csv::Reader<&[u8]>,
     ) -> Result<Self, Diagnostic> {
-        let headers = reader
-            .headers()
-            .map_err(|e| Diagnostic::new(format!("`{}`: {e}", file.path)))?
-            .clone();
+        let headers = reader.headers().map_err(|e| unreadable(file, &e))?.clone();
+        if file.text.trim().is_empty() {
+            return Err(Diagnostic::new("the file is empty")
+                .at(Place {
+                    source: Arc::clone(file),
+                    span: 0..0,
+                })
+                .help("expected a first line such as `src,dst,bytes`"));
+        }
         let find = |name: &str| headers.iter().position(|header| header.trim() == name);
         let need = |written: &Option<String>, default: &str| {
             let name = written.as_deref().unwrap_or(default);
@@ -263,15 +313,15 @@ impl Columns {
     ) -> Result<Ends, Diagnostic> {
         let cell = |column: usize| record.get(column).unwrap_or_default().trim();
         let device = |column| list.device(&format!("{}{}", csv.prefix, cell(column)), place);
-        let number = |column: usize, what: &str| {
+        let number = |column: usize, what: &str, most: f64| {
             let value: f64 = cell(column).parse().unwrap_or(f64::NAN);
-            if value.is_finite() && value >= 0.0 {
+            if (0.0..=most).contains(&value) {
                 Ok(value)
             } else {
                 let message = format!("`{}` is not {what}", cell(column));
-                Err(Diagnostic::new(message)
-                    .at(place())
-                    .help("expected a finite number that is not negative"))
+                Err(Diagnostic::new(message).at(place()).help(format!(
+                    "expected a number from 0 to {most:e} without a unit"
+                )))
             }
         };
         let mut via = Vec::new();
@@ -286,9 +336,9 @@ impl Columns {
             from: device(self.src)?,
             to: device(self.dst)?,
             via,
-            bytes: number(self.bytes, "an amount of bytes")?,
+            bytes: number(self.bytes, "an amount of bytes", MAX_BYTES)?,
             start_s: match self.start {
-                Some(column) => number(column, "a time in seconds")?,
+                Some(column) => number(column, "a time in seconds", MAX_START_S)?,
                 None => 0.0,
             },
         })

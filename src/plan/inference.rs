@@ -10,7 +10,7 @@ use super::account::Account;
 use super::builder::Builder;
 use super::loaded::network;
 use super::placement::Placement;
-use super::range::within;
+use super::range::{check_precision, check_tokens, within};
 use super::task::{Phase, Plan, Unit};
 use super::training::run_steps;
 use crate::catalog::Catalog;
@@ -31,13 +31,19 @@ pub(super) fn plan(
         .map_err(|d| d.at(source.place(&spec.framework)))?;
     let library = catalog.get::<LibrarySpec>(&framework.library)?;
     let placement = Placement::new(fabric, source, &spec.parallel)?;
+    check_precision(fabric, &placement, source, &spec.precision)?;
     let network = network(catalog, source, &spec.model)?;
-    network
-        .check_tensor(placement.tensor)
-        .map_err(|e| Diagnostic::new(e.to_string()).at(source.place(&spec.model)))?;
+    network.check_tensor(placement.tensor).map_err(|e| {
+        let place = match &spec.parallel.tensor {
+            Some(tensor) => source.place(tensor),
+            None => source.place(&spec.model),
+        };
+        Diagnostic::new(e.to_string()).at(place)
+    })?;
     let batch = within(source, &spec.batch, "batch", 1 << 16)?;
     let prompt = within(source, &spec.prompt, "prompt", 1 << 22)?;
     let output = within(source, &spec.output, "output", 1 << 22)?;
+    check_tokens(source, &spec.batch, prompt + output)?;
     let batches = Batches {
         fabric,
         framework: &framework,
@@ -101,8 +107,8 @@ impl Batches<'_> {
             context,
             tensor: self.placement.tensor.into(),
             sequence_parallel: false,
-            precision: self.spec.precision,
-            kv_precision: self.spec.kv_precision.unwrap_or(self.spec.precision),
+            precision: self.spec.precision.value,
+            kv_precision: self.spec.kv_precision.unwrap_or(self.spec.precision.value),
             fused_attention: self.framework.fused_attention,
             fused_elementwise: self.framework.fused_elementwise,
         };

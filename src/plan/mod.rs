@@ -23,7 +23,8 @@ pub use task::{FlowTask, KernelTask, Lane, Phase, Plan, Task, Unit};
 
 use crate::catalog::Catalog;
 use crate::fabric::Fabric;
-use crate::spec::Diagnostic;
+use crate::spec::{Diagnostic, Place};
+use std::sync::Arc;
 
 /// Plans a workload on a machine.
 ///
@@ -31,9 +32,16 @@ use crate::spec::Diagnostic;
 /// A name is unknown, a degree does not fit, devices are not connected, or a device cannot
 /// compute in the precision asked for.
 pub fn plan(catalog: &Catalog, fabric: &Fabric, loaded: &Loaded) -> Result<Plan, Diagnostic> {
-    match loaded {
-        Loaded::Training(source, spec) => training::plan(catalog, fabric, source, spec),
-        Loaded::Inference(source, spec) => inference::plan(catalog, fabric, source, spec),
-        Loaded::Flows(source, spec) => flows::plan(fabric, source, spec),
-    }
+    let (source, plan) = match loaded {
+        Loaded::Training(source, spec) => (source, training::plan(catalog, fabric, source, spec)),
+        Loaded::Inference(source, spec) => (source, inference::plan(catalog, fabric, source, spec)),
+        Loaded::Flows(source, spec) => (source, flows::plan(fabric, source, spec)),
+    };
+    // What has no place of its own is at least about this file.
+    plan.map_err(|diagnostic| {
+        diagnostic.at(Place {
+            source: Arc::clone(source),
+            span: 0..source.text.find('\n').unwrap_or(0),
+        })
+    })
 }

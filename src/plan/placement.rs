@@ -31,7 +31,8 @@ impl Placement {
         let gpus = fabric.topology.gpus();
         let machine = &fabric.topology.name;
         if gpus.is_empty() {
-            return Err(Diagnostic::new(format!("`{machine}` has no GPU to run on")));
+            let message = format!("`{machine}` has no GPU to run on");
+            return Err(Diagnostic::new(message).at(fabric.topology.place.clone()));
         }
         let available = gpus.len() as u32;
         let degree =
@@ -56,9 +57,14 @@ impl Placement {
         };
         let used = u64::from(tensor) * u64::from(data);
         if used > u64::from(available) {
-            return Err(Diagnostic::new(format!(
+            let written = parallel.data.as_ref().or(parallel.tensor.as_ref());
+            let diagnostic = Diagnostic::new(format!(
                 "tensor {tensor} × data {data} needs {used} GPUs, but `{machine}` has {available}"
-            )));
+            ));
+            return Err(match written {
+                Some(written) => diagnostic.at(source.place(written)),
+                None => diagnostic,
+            });
         }
         Ok(Self {
             ranks: gpus.into_iter().take(used as usize).collect(),
@@ -100,8 +106,11 @@ fn uneven(
     let message = format!(
         "tensor degree {tensor} does not divide the {available} GPUs of `{machine}` evenly"
     );
+    let divisors = (1..=available.min(4096)).filter(|d| available.is_multiple_of(*d));
+    let divisors: Vec<String> = divisors.map(|d| d.to_string()).collect();
     let diagnostic = Diagnostic::new(message)
-        .help("give `data:` as well to leave GPUs unused, or choose a divisor");
+        .help(format!("expected one of: {}", divisors.join(", ")))
+        .help("or give `data:` as well, to leave GPUs unused");
     match &parallel.tensor {
         Some(written) => diagnostic.at(source.place(written)),
         None => diagnostic,

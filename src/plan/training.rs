@@ -7,7 +7,7 @@ use super::builder::{Builder, Group};
 use super::gradients::Buckets;
 use super::loaded::network;
 use super::placement::Placement;
-use super::range::within;
+use super::range::{check_precision, check_tokens, within};
 use super::sharded::Sharded;
 use super::task::{Plan, Unit};
 use crate::catalog::Catalog;
@@ -33,6 +33,7 @@ pub(super) fn plan(
         .map_err(|d| d.at(source.place(&spec.framework)))?;
     let library = catalog.get::<LibrarySpec>(&framework.library)?;
     let placement = Placement::new(fabric, source, &spec.parallel)?;
+    check_precision(fabric, &placement, source, &spec.precision)?;
     let job = Job::new(catalog, source, spec, &framework, &placement)?;
     let mut builder = Builder::new(fabric, &framework, &placement)?;
     let mut tensor = Vec::new();
@@ -89,9 +90,13 @@ impl Job {
         placement: &Placement,
     ) -> Result<Self, Diagnostic> {
         let network = network(catalog, source, &spec.model)?;
-        network
-            .check_tensor(placement.tensor)
-            .map_err(|e| Diagnostic::new(e.to_string()).at(source.place(&spec.model)))?;
+        network.check_tensor(placement.tensor).map_err(|e| {
+            let place = match &spec.parallel.tensor {
+                Some(tensor) => source.place(tensor),
+                None => source.place(&spec.model),
+            };
+            Diagnostic::new(e.to_string()).at(place)
+        })?;
         if spec.zero.value > 3 {
             return Err(
                 Diagnostic::new(format!("ZeRO has no stage {}", spec.zero.value))
@@ -109,30 +114,31 @@ impl Job {
             context: u64::from(spec.sequence.value),
             tensor: placement.tensor.into(),
             sequence_parallel: spec.parallel.sequence_parallel && placement.tensor > 1,
-            precision: spec.precision,
-            kv_precision: spec.precision,
+            precision: spec.precision.value,
+            kv_precision: spec.precision.value,
             fused_attention: framework.fused_attention,
             fused_elementwise: framework.fused_elementwise,
         };
+        check_tokens(source, &spec.micro_batch, pass.query)?;
         let kernels = network.layers() * accumulate * placement.ranks.len() as u64 * 80;
         if kernels > MAX_ACTIVITIES {
             return Err(Diagnostic::new(format!(
                 "this step would have some {kernels} activities, more than {MAX_ACTIVITIES}"
             ))
-            .at(source.place(&spec.model)));
+            .at(match &spec.accumulate {
+                Some(written) => source.place(written),
+                None => source.place(&spec.model),
+            }));
         }
-        let bucket = spec
-            .bucket
-            .as_ref()
-            .map_or(framework.bucket.value.0, |b| b.value.0);
+        let bucket = bucket(source, spec, framework)?;
         Ok(Self {
             network,
             pass,
             accumulate,
             zero: spec.zero.value,
             recompute: spec.recompute,
-            bucket: bucket.max(1024.0 * 1024.0),
-            gradient: spec.gradient_precision.unwrap_or(spec.precision),
+            bucket,
+            gradient: spec.gradient_precision.unwrap_or(spec.precision.value),
             data: placement.data.into(),
             context: framework.context_memory.value.0,
         })
@@ -151,6 +157,26 @@ impl Job {
             full
         }
     }
+}
+
+/// Bytes of a gradient bucket.
+fn bucket(
+    source: &Arc<Source>,
+    spec: &TrainingSpec,
+    framework: &FrameworkSpec,
+) -> Result<f64, Diagnostic> {
+    let bytes = match &spec.bucket {
+        Some(written) if written.value.0 <= 0.0 => {
+            return Err(
+                Diagnostic::new("a bucket of nothing would never be reduced")
+                    .at(source.place(written))
+                    .help("expected `bucket:` above 0, such as 25 MiB"),
+            );
+        }
+        Some(written) => written.value.0,
+        None => framework.bucket.value.0,
+    };
+    Ok(bytes.max(1024.0 * 1024.0))
 }
 
 /// A step under construction.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-use super::figure::{Figure, Share};
+use super::figure::{Figure, Share, above_zero, above_zero_if_any};
 use super::workload::Precision;
 use crate::units::{Bytes, BytesPerSecond, FlopsPerSecond, Hertz, Seconds, Watts};
 
@@ -60,7 +60,7 @@ pub struct GpuSpec {
     #[serde(default)]
     pub power: Option<Figure<Watts>>,
     /// Street or list price \[USD\], a hint.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub price_usd: Option<Figure<f64>>,
 }
 
@@ -69,8 +69,10 @@ pub struct GpuSpec {
 #[serde(deny_unknown_fields)]
 pub struct Compute {
     /// Units that take one tile at a time (SMs, CUs).
+    #[serde(deserialize_with = "above_zero")]
     pub units: Figure<u32>,
     /// Clock at which the peaks hold.
+    #[serde(deserialize_with = "above_zero")]
     pub clock: Figure<Hertz>,
     /// Dense peak rates.
     pub peak: Peaks,
@@ -91,28 +93,28 @@ pub struct Compute {
 #[serde(deny_unknown_fields)]
 pub struct Peaks {
     /// Vector FP64.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub fp64: Option<Figure<FlopsPerSecond>>,
     /// Vector FP32.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub fp32: Option<Figure<FlopsPerSecond>>,
     /// Matrix TF32.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub tf32: Option<Figure<FlopsPerSecond>>,
     /// Matrix FP16.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub fp16: Option<Figure<FlopsPerSecond>>,
     /// Matrix BF16.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub bf16: Option<Figure<FlopsPerSecond>>,
     /// Matrix FP8.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub fp8: Option<Figure<FlopsPerSecond>>,
     /// Matrix INT8.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub int8: Option<Figure<FlopsPerSecond>>,
     /// Matrix FP4.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub fp4: Option<Figure<FlopsPerSecond>>,
 }
 
@@ -121,14 +123,16 @@ pub struct Peaks {
 #[serde(deny_unknown_fields)]
 pub struct Memory {
     /// Capacity.
+    #[serde(deserialize_with = "above_zero")]
     pub size: Figure<Bytes>,
     /// Datasheet bandwidth, reads and writes together.
+    #[serde(deserialize_with = "above_zero")]
     pub bandwidth: Figure<BytesPerSecond>,
     /// Share of it that a large stream reaches; the family's where absent.
     #[serde(default = "missing_share")]
     pub achievable: Figure<Share>,
     /// Last-level cache.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub l2: Option<Figure<Bytes>>,
 }
 
@@ -155,10 +159,13 @@ pub struct CpuSpec {
     #[serde(default)]
     pub sources: BTreeMap<String, String>,
     /// Cores.
+    #[serde(deserialize_with = "above_zero")]
     pub cores: Figure<u32>,
     /// Base clock.
+    #[serde(deserialize_with = "above_zero")]
     pub clock: Figure<Hertz>,
     /// FP32 vector peak.
+    #[serde(deserialize_with = "above_zero")]
     pub fp32: Figure<FlopsPerSecond>,
     /// FP64 vector peak.
     #[serde(default)]
@@ -174,13 +181,18 @@ pub struct CpuSpec {
     pub achievable: Figure<Share>,
     /// The socket's memory.
     pub memory: Memory,
+    /// Rate at which copies between cards pass through its memory, writes and reads together,
+    /// where that is less than the memory's own.
+    #[serde(default)]
+    pub staging: Option<Figure<BytesPerSecond>>,
     /// Time of one thread to issue a kernel, relative to the framework's reference host.
+    #[serde(deserialize_with = "above_zero")]
     pub host_slowdown: Figure<f64>,
     /// Power.
     #[serde(default)]
     pub power: Option<Figure<Watts>>,
     /// Price \[USD\], a hint.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub price_usd: Option<Figure<f64>>,
 }
 
@@ -298,6 +310,9 @@ pub struct SwitchSpec {
     /// Whether it is a root complex of a CPU rather than a switch of the board.
     #[serde(default)]
     pub host_bridge: bool,
+    /// Whether it can add up what passes and send the sum to several ports (NVLS, SHARP).
+    #[serde(default)]
+    pub reduces: Option<Figure<bool>>,
 }
 
 /// A link between two devices; every rate is one direction unless it says otherwise.
@@ -317,20 +332,24 @@ pub struct LinkSpec {
     #[serde(default)]
     pub sources: BTreeMap<String, String>,
     /// Signalling rate of one direction.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub raw: Option<Figure<BytesPerSecond>>,
     /// What one large copy reaches in one direction.
+    #[serde(deserialize_with = "above_zero")]
     pub bandwidth: Figure<BytesPerSecond>,
     /// What both directions reach together when both run; absent where they do not disturb
     /// each other.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub both_directions: Option<Figure<BytesPerSecond>>,
     /// The same, but only for traffic from and to host memory.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub both_directions_host: Option<Figure<BytesPerSecond>>,
     /// What the kernels of a collective library reach in one direction, where it differs.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub collective: Option<Figure<BytesPerSecond>>,
+    /// What those kernels reach in both directions together from and to host memory.
+    #[serde(default)]
+    pub collective_both_host: Option<Figure<BytesPerSecond>>,
     /// Time of the first byte.
     pub latency: Figure<Seconds>,
 }

@@ -1,6 +1,6 @@
 //! One look for every message about bad input.
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -64,21 +64,66 @@ impl Diagnostic {
 
     /// The full text for a terminal: message, file, line, the line itself, help.
     pub fn render(&self) -> String {
-        let mut group = Level::ERROR
-            .primary_title(&self.message)
-            .elements(self.place.iter().map(|place| {
-                Snippet::source(place.source.text.as_str())
-                    .path(place.source.path.as_str())
-                    .annotation(AnnotationKind::Primary.span(place.clamped()))
-            }));
-        for line in &self.help {
+        let message = shortened(&self.message);
+        let mut group = Group::with_title(Level::ERROR.primary_title(message.as_str()));
+        if let Some(place) = &self.place {
+            let path = place.source.path.as_str();
+            let (line, column, length) = place.line_and_column();
+            group = if length > LONGEST_LINE {
+                group.element(Origin::path(path).line(line).char_column(column))
+            } else {
+                let span = AnnotationKind::Primary.span(place.clamped());
+                group.element(
+                    Snippet::source(place.source.text.as_str())
+                        .path(path)
+                        .annotation(span),
+                )
+            };
+        }
+        let help: Vec<String> = self.help.iter().map(|line| shortened(line)).collect();
+        for line in &help {
             group = group.element(Level::HELP.message(line.as_str()));
         }
         Renderer::plain().render(&[group])
     }
 }
 
+/// Lines longer than this are not shown with a message \[B\].
+const LONGEST_LINE: usize = 400;
+/// Messages are cut to this length, which only what a file holds can reach \[characters\].
+const LONGEST_MESSAGE: usize = 300;
+
+/// A message cut to a length that can be read, without characters that a terminal obeys.
+fn shortened(message: &str) -> String {
+    let printable = |c: char| {
+        if c.is_control() && c != '\n' {
+            '\u{fffd}'
+        } else {
+            c
+        }
+    };
+    let mut text: String = message
+        .chars()
+        .map(printable)
+        .take(LONGEST_MESSAGE)
+        .collect();
+    if message.chars().nth(LONGEST_MESSAGE).is_some() {
+        text.push('…');
+    }
+    text
+}
+
 impl Place {
+    /// Line and column of the beginning, counted from one, and the length of that line \[B\].
+    fn line_and_column(&self) -> (usize, usize, usize) {
+        let text = &self.source.text;
+        let start = self.clamped().start;
+        let begin = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let end = text[start..].find('\n').map_or(text.len(), |at| start + at);
+        let line = text[..start].matches('\n').count() + 1;
+        (line, text[begin..start].chars().count() + 1, end - begin)
+    }
+
     /// The span cut to the text and moved to character boundaries, as the renderer needs it.
     fn clamped(&self) -> Range<usize> {
         let text = &self.source.text;
@@ -108,8 +153,15 @@ pub fn nearest<'a>(wrong: &str, valid: &[&'a str]) -> Option<&'a str> {
 /// Likeness from 0 to 1: edit distance, or containment of one name in the other.
 fn score(wrong: &str, name: &str) -> f64 {
     let edit = strsim::normalized_damerau_levenshtein(wrong, name);
-    let contained = wrong.len() >= 3 && (name.contains(wrong) || wrong.contains(name));
-    if contained { edit.max(0.65) } else { edit }
+    if wrong.len() < 3 {
+        edit
+    } else if name.starts_with(wrong) {
+        edit.max(0.9)
+    } else if name.contains(wrong) || wrong.contains(name) {
+        edit.max(0.65)
+    } else {
+        edit
+    }
 }
 
 #[cfg(test)]
@@ -120,6 +172,7 @@ mod tests {
     fn nearest_name_is_found_and_nonsense_is_not() {
         let valid = ["a100-sxm-80gb", "h100-sxm-80gb", "rtx-3090"];
         assert_eq!(nearest("a100-sxm-80", &valid), Some("a100-sxm-80gb"));
+        assert_eq!(nearest("a100-sxm", &valid), Some("a100-sxm-80gb"));
         assert_eq!(nearest("3090", &valid), Some("rtx-3090"));
         assert_eq!(nearest("zebra", &valid), None);
     }

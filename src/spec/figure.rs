@@ -1,6 +1,8 @@
 //! A number and where it comes from.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+
+use crate::units::{Bytes, BytesPerSecond, FlopsPerSecond, Hertz};
 
 /// One figure of the catalogue with its source beside it.
 #[derive(Debug, Clone, Deserialize)]
@@ -48,6 +50,78 @@ impl<'de> Deserialize<'de> for Share {
             Err(serde::de::Error::custom(format!(
                 "`{value}` is not a share; expected a number above 0 and at most 1"
             )))
+        }
+    }
+}
+
+/// What can be checked for being a finite amount of something.
+pub trait Amount {
+    /// In base units.
+    fn amount(&self) -> f64;
+}
+
+/// Amounts of the quantities that make sense only above zero.
+macro_rules! amounts {
+    ($($type:ty => $value:expr),* $(,)?) => {
+        $(impl Amount for $type {
+            fn amount(&self) -> f64 {
+                let value: fn(&$type) -> f64 = $value;
+                value(self)
+            }
+        })*
+    };
+}
+
+amounts! {
+    u32 => |v| f64::from(*v),
+    f64 => |v| *v,
+    Bytes => |v| v.0,
+    BytesPerSecond => |v| v.0,
+    FlopsPerSecond => |v| v.0,
+    Hertz => |v| v.0,
+}
+
+/// A value that is finite and above zero.
+struct AboveZero<T>(T);
+
+impl<'de, T: Deserialize<'de> + Amount> Deserialize<'de> for AboveZero<T> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let value = T::deserialize(d)?;
+        match value.amount() {
+            amount if amount > 0.0 && amount.is_finite() => Ok(Self(value)),
+            amount => Err(serde::de::Error::custom(format!(
+                "{amount} makes no sense here; expected more than 0"
+            ))),
+        }
+    }
+}
+
+/// A figure that must be above zero.
+pub(super) fn above_zero<'de, T, D>(d: D) -> Result<Figure<T>, D::Error>
+where
+    T: Deserialize<'de> + Amount,
+    D: Deserializer<'de>,
+{
+    Figure::<AboveZero<T>>::deserialize(d).map(Figure::inner)
+}
+
+/// A figure that must be above zero where it is given.
+pub(super) fn above_zero_if_any<'de, T, D>(d: D) -> Result<Option<Figure<T>>, D::Error>
+where
+    T: Deserialize<'de> + Amount,
+    D: Deserializer<'de>,
+{
+    let figure = Option::<Figure<AboveZero<T>>>::deserialize(d)?;
+    Ok(figure.map(Figure::inner))
+}
+
+impl<T> Figure<AboveZero<T>> {
+    fn inner(self) -> Figure<T> {
+        Figure {
+            value: self.value.0,
+            source: self.source,
+            note: self.note,
+            estimate: self.estimate,
         }
     }
 }

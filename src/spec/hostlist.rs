@@ -2,6 +2,8 @@
 
 use serde::de::{Deserialize, Deserializer};
 
+use super::diagnostic::Diagnostic;
+
 /// Most names that one pattern, or one file, may expand to.
 pub const MAX_NAMES: usize = 1 << 20;
 
@@ -67,6 +69,18 @@ impl Hostlist {
             names,
         })
     }
+}
+
+/// Whether a text can name a file's entry, and with it the files of a report.
+pub fn is_name(text: &str) -> bool {
+    let valid = |c: char| c.is_alphanumeric() || "-_.+ ".contains(c);
+    (1..=100).contains(&text.len()) && text.chars().all(valid) && !text.starts_with('.')
+}
+
+/// The message for a text that is not [a name](is_name).
+pub fn no_name(text: &str) -> Diagnostic {
+    Diagnostic::new(format!("`{text}` cannot be a name"))
+        .help("expected 1 to 100 letters, digits, `-`, `_`, `.`, `+` or blanks, no dot in front")
 }
 
 /// The fixed part of a pattern, if it has only characters of names.

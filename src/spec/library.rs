@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-use super::figure::{Figure, Share};
+use super::figure::{Figure, Share, above_zero, above_zero_if_any};
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 
 /// A collective communication library.
@@ -20,12 +20,97 @@ pub struct LibrarySpec {
     /// Sources by short key.
     #[serde(default)]
     pub sources: BTreeMap<String, String>,
-    /// Wire protocols by name.
+    /// Wire protocols by name, as the library's own cost model has them: they decide the choice.
     pub protocols: BTreeMap<String, ProtocolSpec>,
+    /// Measured timings by generation of devices: they give the time.
+    pub generations: BTreeMap<String, GenerationSpec>,
+    /// Generation of devices whose architecture none names.
+    pub default_generation: String,
+    /// Host time a rank adds when one process drives all of them (`-g N`).
+    pub one_process_per_rank: Figure<Seconds>,
+    /// Kernels of inference engines that replace the library inside CUDA graphs.
+    #[serde(default)]
+    pub direct: Option<DirectSpec>,
     /// Compute units that the channels of one collective occupy.
+    #[serde(deserialize_with = "above_zero")]
     pub channel_units: Figure<u32>,
     /// Largest piece a ring step is cut into.
+    #[serde(deserialize_with = "above_zero")]
     pub slice: Figure<Bytes>,
+}
+
+/// Sizes up to which inference engines use their own all-reduce.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DirectSpec {
+    /// Largest size of all.
+    pub limit: Figure<Bytes>,
+    /// Largest size of one shot with up to four ranks; two ranks always use one shot.
+    pub one_shot_up_to_4: Figure<Bytes>,
+    /// Largest size of one shot with more ranks.
+    pub one_shot_up_to_8: Figure<Bytes>,
+}
+
+/// What a library reaches on one generation of devices.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenerationSpec {
+    /// Device architectures it covers.
+    pub architectures: Vec<String>,
+    /// Most the LL protocol reaches on one machine, in the library's cost model.
+    pub ll_limit: Figure<BytesPerSecond>,
+    /// Reduction inside the switches, where the devices can use it.
+    #[serde(default)]
+    pub in_switch: Option<InSwitchSpec>,
+    /// Over GPU links: timings by `algorithm-protocol`.
+    pub gpu_link: BTreeMap<String, TimingSpec>,
+    /// Over PCIe, directly or through the host.
+    pub pcie: BTreeMap<String, TimingSpec>,
+    /// Between machines; a hop's time comes on top of that of the path.
+    pub network: BTreeMap<String, TimingSpec>,
+}
+
+/// Reduction inside switches (NVLS).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InSwitchSpec {
+    /// Fewest ranks of a machine with which the library uses it.
+    pub min_ranks: Figure<u32>,
+    /// Share of the link rate in the library's cost model.
+    pub efficiency: Figure<Share>,
+}
+
+/// The time of one algorithm and protocol:
+/// `base + steps · hop · (1 + growth · S/(S + growth_size)) + S/rate · (1 + bubble/steps)`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TimingSpec {
+    /// Fixed cost.
+    pub base: Seconds,
+    /// Cost of one dependent step of the smallest message.
+    pub hop: Seconds,
+    /// By how much a step grows when it carries full chunks.
+    #[serde(default)]
+    pub growth: f64,
+    /// Size of message at which half of that is reached.
+    #[serde(default)]
+    pub growth_size: Option<Bytes>,
+    /// Chunks that the links idle at the beginning and end of a pass, in units of a step's chunk.
+    #[serde(default)]
+    pub bubble: f64,
+    /// Share of the links' collective rate that is payload.
+    pub share: Share,
+    /// Rate at which a rank copies its own part, where nothing hides it.
+    #[serde(default)]
+    pub local_copy: Option<BytesPerSecond>,
+    /// Where the figures come from.
+    pub source: String,
+    /// Reasoning, caveats, the data they were fitted on.
+    #[serde(default)]
+    pub note: Option<String>,
+    /// True where nobody has published them and they were reasoned instead.
+    #[serde(default)]
+    pub estimate: bool,
 }
 
 /// A wire protocol of a collective library.
@@ -39,7 +124,7 @@ pub struct ProtocolSpec {
     /// Share of the link rate that is payload.
     pub bandwidth_share: Figure<Share>,
     /// Most a whole collective reaches.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub max_bandwidth: Option<Figure<BytesPerSecond>>,
     /// Whether it needs GPU links on every hop.
     #[serde(default)]
@@ -86,6 +171,7 @@ pub struct FrameworkSpec {
     #[serde(default)]
     pub fused_elementwise: bool,
     /// Default size of a gradient bucket.
+    #[serde(deserialize_with = "above_zero")]
     pub bucket: Figure<Bytes>,
     /// VRAM that the runtime itself takes on each device.
     pub context_memory: Figure<Bytes>,

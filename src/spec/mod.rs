@@ -22,13 +22,19 @@ pub use device::{
 };
 pub use diagnostic::{Diagnostic, Place, nearest};
 pub use figure::{Figure, Share};
-pub use hostlist::{Hostlist, HostlistError};
-pub use library::{FrameworkSpec, LibrarySpec, PathCost, ProtocolSpec};
+pub use hostlist::{Hostlist, HostlistError, is_name, no_name};
+pub use library::{
+    DirectSpec, FrameworkSpec, GenerationSpec, InSwitchSpec, LibrarySpec, PathCost, ProtocolSpec,
+    TimingSpec,
+};
 pub use model::{Activation, ModelSpec, Norm, Position};
 pub use name_or::NameOr;
 pub use ordered::Ordered;
-pub use read::{Kind, MAX_FILE_BYTES, Source, Spanned, parse, read_kind, too_large};
-pub use topology::{DeviceUse, LinkUse, PartSpec, TopologySpec, Wiring};
+pub use read::{Kind, MAX_FILE_BYTES, Source, Spanned, parse, read_kind, too_large, wrong_type};
+pub use topology::{
+    DeviceUse, FabricKind, FabricSpec, LinkUse, NetworkSpec, NodesSpec, PartSpec, TopologySpec,
+    Wiring,
+};
 pub use workload::{
     CsvFlows, FlowSpec, FlowsSpec, InferenceSpec, Parallel, Precision, Recompute, TrainingSpec,
 };

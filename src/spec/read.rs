@@ -118,6 +118,13 @@ pub fn parse<T: DeserializeOwned>(source: &Arc<Source>) -> Result<T, Diagnostic>
     if source.text.len() > MAX_FILE_BYTES {
         return Err(too_large(&source.path, source.text.len() as u64));
     }
+    let blank = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+    if source.text.lines().all(blank) {
+        return Err(Diagnostic::new("the file is empty").at(Place {
+            source: Arc::clone(source),
+            span: 0..0,
+        }));
+    }
     let options = serde_yaml::options! {
         budget: budget(),
         with_snippet: false,
@@ -147,39 +154,169 @@ fn budget() -> Option<Budget> {
 /// Turns a parser's error into our own form.
 fn diagnose(source: &Arc<Source>, error: &serde_yaml::Error) -> Diagnostic {
     let plain = error.without_snippet();
-    let text = plain.render_with_options(
-        serde_yaml::render_options! { snippets: serde_yaml::SnippetMode::Off },
-    );
-    let message = strip_location(&text);
-    let mut diagnostic = Diagnostic::new(first_lower(&message));
-    if let Some((wrong, valid)) = unknown_name(&message) {
-        diagnostic = Diagnostic::new(message.split(',').next().unwrap_or(&message).to_string())
-            .suggest(&wrong, valid.iter().map(String::as_str));
-        if diagnostic
-            .help
-            .iter()
-            .all(|line| line.starts_with("did you mean"))
-        {
-            diagnostic = diagnostic.help(format!("valid here: {}", valid.join(", ")));
-        }
-    }
-    match plain.location() {
+    let span = match plain.location() {
         Some(location) if location.line() > 0 => {
             let span = location.span();
             let start = span.byte_offset().map_or_else(
                 || offset_of(&source.text, location.line(), location.column()),
                 |at| at as usize,
             );
-            let end = start + span.byte_len().unwrap_or(1).max(1) as usize;
-            diagnostic.at(Place {
-                source: Arc::clone(source),
-                span: start..end,
-            })
+            start..start + span.byte_len().unwrap_or(1).max(1) as usize
         }
-        _ => diagnostic.at(Place {
-            source: Arc::clone(source),
-            span: 0..0,
-        }),
+        _ => 0..0,
+    };
+    let found = source.text.get(span.clone()).unwrap_or_default();
+    reason(plain, found).at(Place {
+        source: Arc::clone(source),
+        span,
+    })
+}
+
+/// What is wrong, in words that need no knowledge of the parser; `found` is the text in place.
+fn reason(error: &serde_yaml::Error, found: &str) -> Diagnostic {
+    use serde_yaml::Error as E;
+    match error {
+        E::AliasError { error, .. } => reason(error, found),
+        E::SerdeUnknownField {
+            field, expected, ..
+        } => unknown("key", field, expected),
+        E::SerdeUnknownVariant {
+            variant, expected, ..
+        } => unknown("value", variant, expected),
+        E::SerdeMissingField { field, .. } => {
+            Diagnostic::new(format!("the key `{field}` is missing"))
+                .help("it belongs beside the key marked above")
+        }
+        E::SerdeInvalidType {
+            unexpected,
+            expected,
+            ..
+        }
+        | E::SerdeInvalidValue {
+            unexpected,
+            expected,
+            ..
+        } => wrong_type(unexpected, expected),
+        E::InvalidScalar { ty, .. } if matches!(found.trim(), "" | ":" | "-") => {
+            Diagnostic::new(format!("found nothing, expected {}", type_name(ty)))
+        }
+        E::InvalidScalar { ty, .. } => {
+            Diagnostic::new(format!("`{found}` is not {}", type_name(ty)))
+        }
+        E::NonFiniteFloat { value, .. } => {
+            Diagnostic::new(format!("`{value}` is not a finite number"))
+        }
+        E::Unexpected { expected, .. } => {
+            Diagnostic::new(format!("expected {}", type_name(expected)))
+        }
+        E::DuplicateMappingKey { key, .. } => match key {
+            Some(key) => Diagnostic::new(format!("the key `{key}` stands here a second time")),
+            None => Diagnostic::new("this key stands here a second time"),
+        },
+        E::Eof { .. } => Diagnostic::new("the file ends too early"),
+        E::MultipleDocuments { .. } => {
+            Diagnostic::new("a second document begins here; expected one `kind:` a file")
+        }
+        E::Budget { breach, .. } => too_much(breach),
+        _ => other(error),
+    }
+}
+
+/// The message for a limit of [`budget`], or one of the parser's own, that is passed.
+fn too_much(breach: &serde_yaml::budget::BudgetBreach) -> Diagnostic {
+    let breach = format!("{breach:?}");
+    let what = match breach.split([' ', '{', '(']).next().unwrap_or_default() {
+        "Depth" => "this is nested more than 64 deep",
+        "Aliases" | "AliasAnchorRatio" => "this has far more aliases than any real file",
+        "Anchors" => "this has more than 1000 anchors",
+        _ => "with its aliases filled in, this is far larger than any real file",
+    };
+    Diagnostic::new(what)
+}
+
+/// A message of the parser that has no words of ours.
+fn other(error: &serde_yaml::Error) -> Diagnostic {
+    let text = error.render_with_options(
+        serde_yaml::render_options! { snippets: serde_yaml::SnippetMode::Off },
+    );
+    let message = strip_location(&text);
+    let known = SYNTAX.iter().find(|(theirs, _)| message.contains(theirs));
+    match known {
+        Some((_, ours)) => Diagnostic::new(*ours),
+        None => Diagnostic::new(first_lower(&message)),
+    }
+}
+
+/// Messages of the parser about syntax, by a part of them, and what we say instead.
+const SYNTAX: [(&str, &str); 8] = [
+    (
+        "expected '-' indicator",
+        "expected `- ` as before the other items of this list",
+    ),
+    (
+        "expected key",
+        "expected a key that is indented like the others of this mapping",
+    ),
+    (
+        "tabs disallowed",
+        "a tab cannot indent a line; expected blanks",
+    ),
+    (
+        "trailing content after double-quoted",
+        "something follows a closing quote; is a quote missing before?",
+    ),
+    (
+        "mapping values are not allowed",
+        "a `key: value` cannot stand here; check the indentation and the quotes",
+    ),
+    ("unclosed bracket", "this bracket is never closed"),
+    ("recursion limit", "this is nested more than 64 deep"),
+    (
+        "unknown anchor",
+        "there is no anchor `&…` of this name before",
+    ),
+];
+
+/// The message for a key or value that is none of the valid ones.
+fn unknown(what: &str, wrong: &str, valid: &[&str]) -> Diagnostic {
+    let diagnostic =
+        Diagnostic::new(format!("unknown {what} `{wrong}`")).suggest(wrong, valid.iter().copied());
+    if diagnostic.help.iter().any(|line| line.starts_with("did")) {
+        diagnostic.help(format!("valid here: {}", valid.join(", ")))
+    } else {
+        diagnostic
+    }
+}
+
+/// The message for a value of the wrong type.
+pub fn wrong_type(unexpected: &str, expected: &str) -> Diagnostic {
+    let found = match unexpected {
+        "sequence" => "a list",
+        "map" => "a mapping",
+        "unit value" | "unit" | "null" => "nothing",
+        other => ["integer ", "floating point ", "string ", "boolean "]
+            .iter()
+            .find_map(|kind| other.strip_prefix(kind))
+            .unwrap_or(other),
+    };
+    Diagnostic::new(format!("found {found}, expected {}", type_name(expected)))
+}
+
+/// What a type of the parser is called in a message.
+fn type_name(name: &str) -> &str {
+    match name {
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" | "usize" | "integer" | "unsigned integer" => "a whole number from 0 up",
+        "f64" | "f32" | "float" => "a number",
+        "bool" | "boolean" | "a boolean" => "`true` or `false`",
+        "a string" | "string" => "a text",
+        "string scalar" | "scalar" => "a single value",
+        "sequence" | "a sequence" | "sequence start" => "a list",
+        "map" | "a map" | "mapping" | "mapping start" => "a mapping `key: value`",
+        name if name.starts_with("struct ") => "a mapping `key: value`",
+        name => name,
     }
 }
 
@@ -219,15 +356,4 @@ fn first_lower(text: &str) -> String {
         }
         _ => text.to_string(),
     }
-}
-
-/// From serde's "unknown field `x`, expected one of `a`, `b`": `x` and what is valid.
-fn unknown_name(message: &str) -> Option<(String, Vec<String>)> {
-    if !message.starts_with("unknown field") && !message.starts_with("unknown variant") {
-        return None;
-    }
-    let mut quoted = message.split('`').skip(1).step_by(2).map(str::to_string);
-    let wrong = quoted.next()?;
-    let valid: Vec<String> = quoted.collect();
-    (!valid.is_empty()).then_some((wrong, valid))
 }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 use super::device::{CpuSpec, GpuSpec, LinkClass, LinkSpec, SwitchSpec};
+use super::figure::above_zero_if_any;
 use super::hostlist::Hostlist;
 use super::name_or::NameOr;
 use super::ordered::Ordered;
@@ -28,7 +29,7 @@ pub struct TopologySpec {
     #[serde(default)]
     pub assumes: Vec<String>,
     /// Street or list price \[USD\], a hint.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub price_usd: Option<super::figure::Figure<f64>>,
     /// Another topology that this one is a variant of.
     #[serde(default, rename = "use")]
@@ -39,6 +40,18 @@ pub struct TopologySpec {
     /// Whole topologies inside this one, by name pattern; their devices are `part.device`.
     #[serde(default)]
     pub parts: Ordered<PartSpec>,
+    /// Copies of one machine, called `node0`, `node1`…, to be joined by `fabric`.
+    #[serde(default)]
+    pub nodes: Option<NodesSpec>,
+    /// How the NICs of `nodes` are joined.
+    #[serde(default)]
+    pub fabric: Option<FabricSpec>,
+    /// The network that this machine's NICs are made for: the default of a `fabric` around it.
+    #[serde(default)]
+    pub network: Option<NetworkSpec>,
+    /// Operating systems that share this machine's GPUs evenly (a rack of trays); 1 if absent.
+    #[serde(default)]
+    pub hosts: Option<Spanned<u32>>,
     /// Devices by name pattern.
     #[serde(default)]
     pub devices: Ordered<Spanned<NameOr<DeviceUse>>>,
@@ -54,6 +67,61 @@ pub struct PartSpec {
     /// Its name or path.
     #[serde(rename = "use")]
     pub base: Spanned<String>,
+}
+
+/// Copies of one machine.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodesSpec {
+    /// Its name or path.
+    #[serde(rename = "use")]
+    pub base: Spanned<String>,
+    /// How many.
+    pub count: Spanned<u32>,
+}
+
+/// How switches join the NICs of many machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FabricKind {
+    /// Leaf r takes the r-th NIC of every machine of a group.
+    RailOptimised,
+    /// A leaf takes all NICs of the machines of a group.
+    FatTree,
+}
+
+/// The network that a machine is made for.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkSpec {
+    /// Link from a NIC to its leaf.
+    pub link: Spanned<String>,
+    /// How machines of this kind are joined.
+    pub kind: FabricKind,
+}
+
+/// A fabric of leaf and spine switches; the spine is one non-blocking device.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FabricSpec {
+    /// Shape; the machine's own if absent.
+    #[serde(default)]
+    pub kind: Option<FabricKind>,
+    /// Link from a NIC to its leaf; the machine's own if absent.
+    #[serde(default)]
+    pub link: Option<Spanned<String>>,
+    /// Link from a leaf to the spine; that of the NICs if absent.
+    #[serde(default)]
+    pub uplink: Option<Spanned<String>>,
+    /// Machines to a leaf (or to a set of rail leaves); all if absent.
+    #[serde(default)]
+    pub nodes_per_leaf: Option<Spanned<u32>>,
+    /// Links down over links up of a leaf; 1 if absent.
+    #[serde(default)]
+    pub oversubscription: Option<Spanned<f64>>,
+    /// Time through a switch.
+    #[serde(default)]
+    pub switch_latency: Option<Seconds>,
 }
 
 /// A device defined in place.

@@ -72,7 +72,7 @@ pub struct TrainingSpec {
     /// A catalogue model, the path of a Hugging Face `config.json`, or a definition in place.
     pub model: Spanned<NameOr<ModelSpec>>,
     /// Format of weights and activations; Adam keeps FP32 masters.
-    pub precision: Precision,
+    pub precision: Spanned<Precision>,
     /// Tokens in a sequence.
     pub sequence: Spanned<u32>,
     /// Sequences per rank and micro-batch.
@@ -113,7 +113,7 @@ pub struct InferenceSpec {
     /// A catalogue model, the path of a Hugging Face `config.json`, or a definition in place.
     pub model: Spanned<NameOr<ModelSpec>>,
     /// Format of weights and activations.
-    pub precision: Precision,
+    pub precision: Spanned<Precision>,
     /// Format of the KV cache; that of `precision` where absent.
     #[serde(default)]
     pub kv_precision: Option<Precision>,

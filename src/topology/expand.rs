@@ -2,13 +2,15 @@
 
 use petgraph::graph::UnGraph;
 use rustc_hash::FxHashMap;
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::graph::{Device, DeviceId, DeviceKind, Topology, Wire};
-use crate::catalog::{AnyDevice, Catalog, Entry, load};
+use crate::catalog::{AnyDevice, Catalog, Entry, is_path, load};
 use crate::spec::{
     DeviceUse, Diagnostic, Hostlist, Kind, LinkSpec, LinkUse, NameOr, Source, Spanned, SwitchSpec,
-    TopologySpec, Wiring, parse,
+    TopologySpec, Wiring, is_name, no_name, parse,
 };
 use crate::units::{BytesPerSecond, Seconds};
 
@@ -16,6 +18,10 @@ use crate::units::{BytesPerSecond, Seconds};
 const MAX_DEVICES: usize = 1 << 20;
 /// Most wires a topology may have.
 const MAX_WIRES: usize = 1 << 23;
+/// Most topologies that may be inside one another.
+const MAX_DEPTH: usize = 32;
+/// Most parts a topology may have, counting those of its parts.
+const MAX_PARTS: usize = 1 << 17;
 
 /// Builds the topology that a file describes.
 ///
@@ -29,39 +35,92 @@ pub fn expand(catalog: &Catalog, source: &Arc<Source>) -> Result<Topology, Diagn
         names: FxHashMap::default(),
         replace: Vec::new(),
         open: Vec::new(),
+        known: FxHashMap::default(),
+        parts: 0,
+        node: 0,
     };
-    let spec = expansion.file(source, "")?;
+    let file = Arc::new(File {
+        source: Arc::clone(source),
+        spec: parse(source)?,
+        identity: identity(&source.path),
+    });
+    let spec = expansion.file(&file, "")?;
+    let place = source.place(&spec.name);
+    if !is_name(&spec.name) {
+        return Err(no_name(&spec.name).at(place));
+    }
     Ok(Topology {
         name: spec.name.value,
         title: spec.title,
         source: spec.source,
         assumes: spec.assumes,
         price_usd: spec.price_usd.map(|price| price.value),
+        hosts: spec.hosts.map_or(1, |hosts| hosts.value.max(1)),
+        place,
         graph: expansion.graph,
     })
 }
 
 /// The graph as it grows.
-struct Expansion<'a> {
-    catalog: &'a Catalog,
-    graph: UnGraph<Device, Wire, u32>,
-    names: FxHashMap<String, DeviceId>,
+pub(super) struct Expansion<'a> {
+    pub(super) catalog: &'a Catalog,
+    pub(super) graph: UnGraph<Device, Wire, u32>,
+    pub(super) names: FxHashMap<String, DeviceId>,
     /// Replacements of the files now open, outermost first.
-    replace: Vec<(String, String)>,
-    /// Paths of the files now open, to find a cycle.
-    open: Vec<String>,
+    replace: Vec<Vec<Replacement>>,
+    /// The files now open, to find a cycle.
+    open: Vec<Arc<File>>,
+    /// Files already read, by the argument that leads to them.
+    known: FxHashMap<String, Arc<File>>,
+    /// Files used so far, each as often as it is used.
+    parts: usize,
+    /// Number of the copy of a machine that is being added.
+    pub(super) node: u32,
+}
+
+/// A topology file.
+struct File {
+    source: Arc<Source>,
+    spec: TopologySpec,
+    /// The same for every way to write its path.
+    identity: PathBuf,
+}
+
+/// One line of `replace:`.
+struct Replacement {
+    old: String,
+    new: String,
+    used: Cell<bool>,
+}
+
+/// A path that is the same for every way to write it.
+fn identity(path: &str) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.into())
+}
+
+/// What a file's `use: NAME` names: a path is seen from that file.
+fn seen_from(source: &Source, name: &str) -> String {
+    if source.path.starts_with("catalogue:") || name.is_empty() {
+        return name.to_string();
+    }
+    match Path::new(&source.path).parent().map(|p| p.join(name)) {
+        Some(path) if is_path(name) || path.is_file() => path.display().to_string(),
+        _ => name.to_string(),
+    }
 }
 
 impl Expansion<'_> {
     /// Adds everything of a file, its devices named with `prefix` in front.
-    fn file(&mut self, source: &Arc<Source>, prefix: &str) -> Result<TopologySpec, Diagnostic> {
-        let mut spec: TopologySpec = parse(source)?;
-        self.open.push(source.path.clone());
-        let replaced = self.replace.len();
-        let new: Vec<_> = spec.replace.iter().collect();
-        for (old, name) in new {
-            self.replace.push((old.clone(), name.value.clone()));
-        }
+    fn file(&mut self, file: &Arc<File>, prefix: &str) -> Result<TopologySpec, Diagnostic> {
+        let source = &file.source;
+        let mut spec = file.spec.clone();
+        self.open.push(Arc::clone(file));
+        let new = spec.replace.iter().map(|(old, new)| Replacement {
+            old: old.clone(),
+            new: new.value.clone(),
+            used: Cell::new(false),
+        });
+        self.replace.push(new.collect());
         if let Some(base) = &spec.base {
             let base = self.nested(source, base, prefix)?;
             inherit(&mut spec, base);
@@ -71,6 +130,7 @@ impl Expansion<'_> {
                 self.nested(source, &part.base, &format!("{prefix}{name}."))?;
             }
         }
+        self.nodes(source, &spec, prefix)?;
         for (pattern, device) in &spec.devices.0 {
             for name in expand_pattern(source, pattern)?.names {
                 let kind = self.device(source, device)?;
@@ -80,39 +140,75 @@ impl Expansion<'_> {
         for link in &spec.links {
             self.add_links(source, link, prefix)?;
         }
-        self.replace.truncate(replaced);
+        let done = self.replace.pop().unwrap_or_default();
+        if let Some(idle) = done.iter().find(|r| !r.used.get()) {
+            let place = source.place(&spec.replace[&idle.old]);
+            let message = format!("no device or link here is called `{}`", idle.old);
+            return Err(Diagnostic::new(message)
+                .at(place)
+                .help("`replace:` takes names of the catalogue that the parts use"));
+        }
         self.open.pop();
         Ok(spec)
     }
 
     /// Adds a file that another one uses.
-    fn nested(
+    pub(super) fn nested(
         &mut self,
         source: &Arc<Source>,
         name: &Spanned<String>,
         prefix: &str,
     ) -> Result<TopologySpec, Diagnostic> {
         let at = |diagnostic: Diagnostic| diagnostic.at(source.place(name));
-        let used = load(self.catalog, name, &[Kind::Topology], "topology").map_err(at)?;
-        if let Some(start) = self.open.iter().position(|path| *path == used.path) {
-            let mut cycle = self.open[start..].to_vec();
-            cycle.push(used.path.clone());
+        let used = self.read(&seen_from(source, name)).map_err(at)?;
+        let same = |open: &Arc<File>| open.identity == used.identity;
+        if let Some(start) = self.open.iter().position(same) {
+            let open = self.open[start..].iter().chain([&self.open[start]]);
+            let cycle: Vec<&str> = open.map(|file| file.source.path.as_str()).collect();
             return Err(at(Diagnostic::new(format!(
                 "`use: {}` leads back to itself: {}",
                 name.value,
                 cycle.join(" → ")
             ))));
         }
+        self.parts += 1;
+        if self.open.len() >= MAX_DEPTH {
+            let message = format!("more than {MAX_DEPTH} topologies are nested");
+            return Err(at(Diagnostic::new(message)));
+        }
+        if self.parts > MAX_PARTS {
+            return Err(at(Diagnostic::new(format!("more than {MAX_PARTS} parts"))));
+        }
         self.file(&used, prefix)
     }
 
+    /// Reads and parses a file once.
+    fn read(&mut self, argument: &str) -> Result<Arc<File>, Diagnostic> {
+        if let Some(known) = self.known.get(argument) {
+            return Ok(Arc::clone(known));
+        }
+        let source = load(self.catalog, argument, &[Kind::Topology], "topology")?;
+        let file = Arc::new(File {
+            spec: parse(&source)?,
+            identity: identity(&source.path),
+            source,
+        });
+        self.known.insert(argument.to_string(), Arc::clone(&file));
+        Ok(file)
+    }
+
     /// The name that stands for `name` after all replacements of the files now open.
-    fn replaced<'n>(&'n self, name: &'n str) -> &'n str {
+    pub(super) fn replaced<'n>(&'n self, name: &'n str) -> &'n str {
         let newest_first = self.replace.iter().rev();
-        newest_first.fold(
-            name,
-            |name, (old, new)| if name == old { new } else { name },
-        )
+        newest_first.fold(name, |name, lines| {
+            match lines.iter().find(|line| line.old == name) {
+                Some(line) => {
+                    line.used.set(true);
+                    line.new.as_str()
+                }
+                None => name,
+            }
+        })
     }
 
     /// Resolves what a device is.
@@ -164,6 +260,7 @@ impl Expansion<'_> {
         let id = self.graph.add_node(Device {
             name: name.clone(),
             kind,
+            node: self.node,
         });
         match self.names.insert(name.clone(), id) {
             None => Ok(()),
@@ -232,6 +329,11 @@ impl Expansion<'_> {
         }
         match &link.link {
             Some(named) => {
+                if let Some(rate) = link.bandwidth.as_ref().or(link.both_directions.as_ref()) {
+                    return Err(Diagnostic::new("`use` and `bandwidth` exclude each other")
+                        .at(source.place(rate))
+                        .help("define a link in place with `use: {kind: link, …}`"));
+                }
                 let spec = match &named.value {
                     NameOr::Name(name) => self
                         .catalog
@@ -255,6 +357,8 @@ fn inherit(spec: &mut TopologySpec, base: TopologySpec) {
         spec.source = base.source;
     }
     spec.assumes.extend(base.assumes);
+    spec.network = spec.network.take().or(base.network);
+    spec.hosts = spec.hosts.take().or(base.hosts);
 }
 
 /// Expands a device pattern, with its place in errors.
@@ -277,11 +381,12 @@ fn switch(spec: &SwitchSpec) -> DeviceKind {
         model: spec.name.clone(),
         latency: spec.latency.as_ref().map_or(Seconds(0.0), |l| l.value),
         host_bridge: spec.host_bridge,
+        reduces: spec.reduces.as_ref().is_some_and(|reduces| reduces.value),
     }
 }
 
 /// `count` parallel links of a catalogue entry.
-fn wire_of(spec: &LinkSpec, count: u32) -> Result<Wire, Diagnostic> {
+pub(super) fn wire_of(spec: &LinkSpec, count: u32) -> Result<Wire, Diagnostic> {
     let times = |rate: BytesPerSecond| BytesPerSecond(rate.0 * f64::from(count));
     if spec.bandwidth.value.0 <= 0.0 {
         return Err(Diagnostic::new(format!(
@@ -300,6 +405,7 @@ fn wire_of(spec: &LinkSpec, count: u32) -> Result<Wire, Diagnostic> {
         bandwidth: times(spec.bandwidth.value),
         both_directions: optional(&spec.both_directions),
         both_directions_host: optional(&spec.both_directions_host),
+        collective_both_host: optional(&spec.collective_both_host),
         collective: times(collective.value),
         latency: spec.latency.value,
     })
@@ -335,6 +441,7 @@ fn plain_wire(
         bandwidth: rate,
         both_directions: link.both_directions.as_ref().map(positive).transpose()?,
         both_directions_host: None,
+        collective_both_host: None,
         collective: rate,
         latency: link.latency.unwrap_or(Seconds(0.0)),
     })

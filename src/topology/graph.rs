@@ -4,7 +4,7 @@ use petgraph::graph::{EdgeIndex, NodeIndex, UnGraph};
 use petgraph::visit::EdgeRef;
 use std::sync::Arc;
 
-use crate::spec::{CpuSpec, GpuSpec, LinkClass};
+use crate::spec::{CpuSpec, GpuSpec, LinkClass, Place};
 use crate::units::{BytesPerSecond, Seconds};
 
 /// A device of a topology; an index in the order of the file.
@@ -30,6 +30,8 @@ pub enum DeviceKind {
         latency: Seconds,
         /// Whether it is a root complex of a CPU.
         host_bridge: bool,
+        /// Whether it adds up what passes.
+        reduces: bool,
     },
     /// A network interface.
     Nic,
@@ -44,6 +46,8 @@ pub struct Device {
     pub name: String,
     /// What it is.
     pub kind: DeviceKind,
+    /// Which copy of a machine it belongs to; 0 outside of copies.
+    pub node: u32,
 }
 
 impl Device {
@@ -79,6 +83,8 @@ pub struct Wire {
     pub both_directions: Option<BytesPerSecond>,
     /// The same for traffic from and to host memory only.
     pub both_directions_host: Option<BytesPerSecond>,
+    /// The same of a collective library's kernels.
+    pub collective_both_host: Option<BytesPerSecond>,
     /// Rate of one direction that a collective library's kernels reach.
     pub collective: BytesPerSecond,
     /// Time of the first byte.
@@ -98,6 +104,10 @@ pub struct Topology {
     pub assumes: Vec<String>,
     /// Price \[USD\], if known.
     pub price_usd: Option<f64>,
+    /// Operating systems that share the GPUs evenly.
+    pub hosts: u32,
+    /// Where it is written, for messages about it.
+    pub place: Place,
     /// Devices and wires.
     pub graph: UnGraph<Device, Wire, u32>,
 }

@@ -5,6 +5,7 @@
 //! what.
 
 mod check;
+mod cluster;
 mod expand;
 mod graph;
 mod path_kind;
@@ -12,6 +13,7 @@ mod render;
 mod route;
 
 pub use check::check;
+pub use cluster::cluster;
 pub use expand::expand;
 pub use graph::{Device, DeviceId, DeviceKind, LinkId, Topology, Wire};
 pub use path_kind::{PathKind, path_kind, path_matrix};

@@ -81,12 +81,19 @@ fn host_path(topology: &Topology, passes: &[DeviceId]) -> PathKind {
     }
 }
 
-/// The kinds between all GPUs and NICs: their ids, and one row each.
+/// Most devices of a path matrix: a larger one nobody can read.
+const MAX_MATRIX: usize = 64;
+
+/// The kinds between all GPUs and NICs: their ids, and one row each. It is empty where there are
+/// more than 64 of them.
 pub fn path_matrix(topology: &Topology) -> (Vec<DeviceId>, Vec<Vec<PathKind>>) {
     let shown = topology
         .devices()
         .filter(|(_, d)| matches!(d.kind, DeviceKind::Gpu(_) | DeviceKind::Nic));
     let mut ids: Vec<DeviceId> = shown.map(|(id, _)| id).collect();
+    if ids.len() > MAX_MATRIX {
+        ids.clear();
+    }
     ids.sort_by_key(|id| topology.device(*id).gpu().is_none());
     let rows = ids
         .iter()

@@ -66,6 +66,15 @@ impl Unit {
         }
     }
 
+    /// The smallest value above zero that makes sense, in base units.
+    fn floor(self) -> f64 {
+        match self {
+            Unit::Bytes | Unit::Hertz | Unit::Watts => 1e-3,
+            Unit::BytesPerSecond | Unit::FlopsPerSecond => 1.0,
+            Unit::Seconds => 1e-18,
+        }
+    }
+
     /// Base units per written unit, or `None` where the text is not a unit of this kind.
     fn scale(self, text: &str) -> Option<f64> {
         match self {
@@ -189,6 +198,9 @@ pub(super) fn parse<Q: Quantity>(text: &str) -> Result<Q, QuantityError> {
     }
     if base > Q::UNIT.ceiling() {
         return Err(fail(format!("`{text}` is absurdly large")));
+    }
+    if base > 0.0 && base < Q::UNIT.floor() {
+        return Err(fail(format!("`{text}` is absurdly small")));
     }
     Ok(Q::from_base(base))
 }

@@ -5,6 +5,7 @@
 //! same for all kinds. A row that cannot be run is counted and says why; none is dropped.
 
 mod chart;
+mod collectives;
 mod file;
 mod kernel_rows;
 mod kernels;
@@ -14,6 +15,7 @@ mod score;
 mod unseen;
 
 pub use chart::scatters;
+pub use collectives::Collectives;
 pub use file::{Measurements, Row};
 pub use kernels::Kernels;
 pub use page::{markdown, text};

@@ -262,3 +262,34 @@ fn a_dead_resource_is_named() {
     let error = run(&mut Static(&p), &Options::default()).unwrap_err();
     assert!(matches!(error, EngineError::Stalled { resource, .. } if resource == "dead link"));
 }
+
+/// Data-parallel overlap: k layers of backward t each, a reduction c after each on another
+/// resource. Hidden but for the last if c ≤ t: k·t + c. Bound by the link if c ≥ t: t + k·c.
+#[test]
+fn overlapped_reductions_have_their_closed_form() {
+    for (t, c) in [(3.0, 2.0), (2.0, 3.0), (2.0, 2.0)] {
+        let k = 7;
+        let mut p = Program::default();
+        let unit = resource(&mut p, "unit", 1.0);
+        let link = resource(&mut p, "link", 1.0);
+        let (backward, reduction) = (p.add_stream(), p.add_stream());
+        for _ in 0..k {
+            let layer = p.add(&Activity {
+                work: t,
+                demands: &[(unit, 1.0)],
+                stream: Some(backward),
+                ..Activity::default()
+            });
+            p.add(&Activity {
+                work: c,
+                demands: &[(link, 1.0)],
+                after: &[layer],
+                stream: Some(reduction),
+                ..Activity::default()
+            });
+        }
+        let n = f64::from(k);
+        let expected = if c <= t { n * t + c } else { t + n * c };
+        assert_close(run_all(&p).makespan, expected, EXACT);
+    }
+}

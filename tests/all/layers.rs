@@ -80,7 +80,6 @@ const ALLOWED: [(&str, &[&str]); 14] = [
         "cli",
         &[
             "validate",
-            "validate",
             "report",
             "analysis",
             "plan",

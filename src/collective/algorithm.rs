@@ -1,0 +1,106 @@
+//! Names of algorithms and launch modes, and what a user may force.
+
+use std::fmt;
+
+/// How a collective moves its data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Algorithm {
+    /// Rings over all ranks, one per channel.
+    Ring,
+    /// Double binary trees across machines, chains inside.
+    Tree,
+    /// The switches add up and send to all (NVLS).
+    Nvls,
+    /// The same in every machine, and trees between them.
+    NvlsTree,
+    /// Every rank reads everything from every other.
+    OneShot,
+    /// Every rank reduces its part, then reads the others' parts.
+    TwoShot,
+    /// Every rank sends its part to every other.
+    Pairwise,
+    /// Parallel aggregated trees: halving or doubling with one rank a machine.
+    Pat,
+}
+
+impl Algorithm {
+    /// All algorithms.
+    pub const ALL: [Self; 8] = [
+        Self::Ring,
+        Self::Tree,
+        Self::Nvls,
+        Self::NvlsTree,
+        Self::OneShot,
+        Self::TwoShot,
+        Self::Pairwise,
+        Self::Pat,
+    ];
+
+    /// As typed on the command line and written in library files.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Ring => "ring",
+            Self::Tree => "tree",
+            Self::Nvls => "nvls",
+            Self::NvlsTree => "nvls-tree",
+            Self::OneShot => "one-shot",
+            Self::TwoShot => "two-shot",
+            Self::Pairwise => "pairwise",
+            Self::Pat => "pat",
+        }
+    }
+
+    /// The algorithm of a key; case, `_` and `-` do not matter.
+    pub fn from_key(key: &str) -> Option<Self> {
+        let plain = |text: &str| text.to_lowercase().replace(['-', '_'], "");
+        Self::ALL.into_iter().find(|a| plain(a.key()) == plain(key))
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.key())
+    }
+}
+
+/// How the ranks' kernels are launched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LaunchMode {
+    /// A process for every rank.
+    #[default]
+    Processes,
+    /// One process for all ranks (`-g N`).
+    OneProcess,
+    /// Replayed in a CUDA graph of an inference engine, with its own kernels for small sizes.
+    Graph,
+}
+
+impl LaunchMode {
+    /// All modes.
+    pub const ALL: [Self; 3] = [Self::Processes, Self::OneProcess, Self::Graph];
+
+    /// As typed on the command line.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Processes => "processes",
+            Self::OneProcess => "one-process",
+            Self::Graph => "graph",
+        }
+    }
+
+    /// The mode of a key.
+    pub fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.key() == key)
+    }
+}
+
+/// What is not left to the library.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Forced {
+    /// Only this algorithm.
+    pub algorithm: Option<Algorithm>,
+    /// Only this protocol.
+    pub protocol: Option<String>,
+    /// Without reduction in switches (`NCCL_NVLS_ENABLE=0`).
+    pub without_switches: bool,
+}

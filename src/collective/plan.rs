@@ -1,0 +1,270 @@
+//! A collective as one activity: the algorithm and protocol that the library takes.
+
+use super::algorithm::{Algorithm, LaunchMode};
+use super::communicator::Communicator;
+use super::operation::Operation;
+use super::pattern::Pattern;
+use super::timing::Times;
+use crate::fabric::{Demands, Transport};
+use crate::spec::{Diagnostic, ProtocolSpec};
+use crate::topology::DeviceId;
+
+/// A collective as one activity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CollectivePlan {
+    /// Algorithm.
+    pub algorithm: &'static str,
+    /// Protocol of the library.
+    pub protocol: String,
+    /// Number of channels.
+    pub channels: usize,
+    /// Fixed delay \[s\].
+    pub latency_s: f64,
+    /// Part of it before the first step \[s\].
+    pub base_s: f64,
+    /// Dependent steps.
+    pub steps: usize,
+    /// Work: the size in nccl-tests' sense \[B\].
+    pub bytes: f64,
+    /// Demands per byte of size.
+    pub demands: Demands,
+    /// Highest rate of the protocol \[B/s of size\].
+    pub limit: f64,
+    /// Time when nothing else runs \[s\].
+    pub alone_s: f64,
+}
+
+/// One way to run a collective.
+pub(super) struct Candidate {
+    pub pattern: Pattern,
+    pub protocol: String,
+    pub times: Times,
+    pub demands: Demands,
+    /// What the library believes it takes \[s\]; the measured time where it is silent.
+    pub believed_s: f64,
+}
+
+impl Communicator<'_> {
+    /// The collective with the algorithm and protocol that the library takes for its size.
+    ///
+    /// # Errors
+    /// The library has no protocol that works on these channels.
+    pub fn plan(&self, operation: Operation, bytes: f64) -> Result<CollectivePlan, Diagnostic> {
+        if self.size() < 2 {
+            return Ok(nothing(bytes));
+        }
+        let chosen = self.choose(operation, bytes)?;
+        let rate = chosen.times.rate;
+        let fill_s = self.pipeline_fill(operation, bytes, rate);
+        let latency_s = chosen.times.latency_s + fill_s;
+        let mut demands = chosen.demands;
+        self.add_channel_units(&mut demands, rate);
+        Ok(CollectivePlan {
+            algorithm: chosen.pattern.algorithm.key(),
+            protocol: chosen.protocol,
+            channels: chosen.pattern.channels,
+            latency_s,
+            base_s: chosen.times.base_s,
+            steps: chosen.pattern.steps(),
+            bytes,
+            demands,
+            limit: f64::INFINITY,
+            alone_s: latency_s + bytes / rate,
+        })
+    }
+
+    /// The way that the library takes.
+    pub(super) fn choose(&self, operation: Operation, bytes: f64) -> Result<Candidate, Diagnostic> {
+        let mut candidates = self.candidates(operation, bytes);
+        let direct =
+            |c: &Candidate| matches!(c.pattern.algorithm, Algorithm::OneShot | Algorithm::TwoShot);
+        if candidates.iter().any(direct) {
+            candidates.retain(direct);
+        }
+        let alone = self.machines.len() == 1;
+        let cost = |c: &Candidate| match alone {
+            true => c.believed_s,
+            false => c.times.total(bytes),
+        };
+        let best = candidates.into_iter().reduce(|best, next| {
+            if cost(&next) < cost(&best) {
+                next
+            } else {
+                best
+            }
+        });
+        best.ok_or_else(|| self.no_way(operation))
+    }
+
+    /// All ways that the library has, less those that the user rules out.
+    pub(super) fn candidates(&self, operation: Operation, bytes: f64) -> Vec<Candidate> {
+        let mut found = Vec::new();
+        for pattern in self.patterns(operation, bytes) {
+            let wanted = self.forced.algorithm.is_none_or(|a| a == pattern.algorithm);
+            if !wanted {
+                continue;
+            }
+            for (name, protocol) in &self.library.protocols {
+                let links = !protocol.gpu_links_only || self.links_everywhere();
+                let forced = self
+                    .forced
+                    .protocol
+                    .as_ref()
+                    .is_none_or(|only| only == name);
+                if links && forced {
+                    found.extend(self.candidate(operation, &pattern, name, protocol, bytes));
+                }
+            }
+        }
+        found
+    }
+
+    fn candidate(
+        &self,
+        operation: Operation,
+        pattern: &Pattern,
+        name: &str,
+        protocol: &ProtocolSpec,
+        bytes: f64,
+    ) -> Option<Candidate> {
+        let (times, demands) = self.times(pattern, name, bytes)?;
+        let believed = self.believed_s(operation, pattern, name, protocol, bytes);
+        Some(Candidate {
+            pattern: pattern.clone(),
+            protocol: name.to_string(),
+            times,
+            demands,
+            believed_s: believed.unwrap_or_else(|| times.total(bytes)),
+        })
+    }
+
+    /// The algorithms that come into question.
+    fn patterns(&self, operation: Operation, bytes: f64) -> Vec<Pattern> {
+        if !operation.on_ring() {
+            return self.pairwise(operation).into_iter().collect();
+        }
+        let forced = |algorithm| self.forced.algorithm == Some(algorithm);
+        let mut patterns = vec![self.ring_pattern(operation)];
+        let several = self.machines.len() > 1;
+        if operation == Operation::AllReduce {
+            if several || forced(Algorithm::Tree) {
+                patterns.extend(self.tree());
+            }
+            if self.sums_in_switches() || forced(Algorithm::Nvls) || forced(Algorithm::NvlsTree) {
+                patterns.extend(match several {
+                    true => self.nvls_tree(),
+                    false => self.nvls(),
+                });
+            }
+            patterns.extend(self.direct(bytes));
+        }
+        if matches!(operation, Operation::AllGather | Operation::ReduceScatter) {
+            patterns.extend(self.pat(operation));
+        }
+        patterns
+    }
+
+    /// Whether the library reduces in the switches of every machine by default.
+    fn sums_in_switches(&self) -> bool {
+        let least = self.machines.iter().map(Vec::len).min().unwrap_or(0);
+        let generation = self.generation().and_then(|g| g.in_switch.as_ref());
+        !self.forced.without_switches
+            && generation.is_some_and(|spec| least >= spec.min_ranks.value as usize)
+    }
+
+    /// The inference engine's own kernel for a size.
+    fn direct(&self, bytes: f64) -> Option<Pattern> {
+        let shot = match self.forced.algorithm {
+            Some(forced @ (Algorithm::OneShot | Algorithm::TwoShot)) => forced,
+            Some(_) => return None,
+            None => {
+                let spec = self.library.direct.as_ref()?;
+                if self.launch != LaunchMode::Graph || bytes > spec.limit.value.0 {
+                    return None;
+                }
+                match self.size() {
+                    2 => Algorithm::OneShot,
+                    3..=4 if bytes < spec.one_shot_up_to_4.value.0 => Algorithm::OneShot,
+                    5..=8 if bytes < spec.one_shot_up_to_8.value.0 => Algorithm::OneShot,
+                    3..=8 => Algorithm::TwoShot,
+                    _ => return None,
+                }
+            }
+        };
+        self.shots(shot)
+    }
+
+    /// Whether every hop inside the machines goes over GPU links.
+    fn links_everywhere(&self) -> bool {
+        let mut paths = self.channels.iter().flat_map(|channel| &channel.paths);
+        paths.all(|path| matches!(path.transport, Transport::GpuLink | Transport::Network))
+    }
+
+    /// Time until the last rank of a chain has its first slice, less the one slice time that the
+    /// steady state counts \[s\].
+    fn pipeline_fill(&self, operation: Operation, bytes: f64, rate: f64) -> f64 {
+        match operation.is_chain() {
+            true => (self.size() as f64 - 2.0) * self.slice(bytes) / rate,
+            false => 0.0,
+        }
+    }
+
+    /// Bytes of all channels' slices together.
+    pub(super) fn slice(&self, bytes: f64) -> f64 {
+        (self.library.slice.value.0 * self.channels.len() as f64).min(bytes)
+    }
+
+    /// The compute units that the channels occupy while the collective runs at its own pace.
+    fn add_channel_units(&self, demands: &mut Demands, rate: f64) {
+        for id in &self.group {
+            if let Some(share) = self.channel_share(*id)
+                && let Some(gpu) = self.fabric.gpu(*id)
+            {
+                demands.add(gpu.compute, share / rate);
+            }
+        }
+    }
+
+    /// Share of a GPU's compute units that the channels occupy.
+    pub(super) fn channel_share(&self, id: DeviceId) -> Option<f64> {
+        let spec = self.fabric.topology.device(id).gpu()?;
+        let units = f64::from(self.library.channel_units.value);
+        Some((units / f64::from(spec.compute.units.value)).min(0.5))
+    }
+
+    fn no_way(&self, operation: Operation) -> Diagnostic {
+        let mut forced = Vec::new();
+        forced.extend(self.forced.algorithm.map(|a| format!("algorithm {a}")));
+        forced.extend(
+            self.forced
+                .protocol
+                .as_ref()
+                .map(|p| format!("protocol {p}")),
+        );
+        let with = match forced.is_empty() {
+            true => String::new(),
+            false => format!(" with {}", forced.join(" and ")),
+        };
+        Diagnostic::new(format!(
+            "library `{}` cannot run {operation}{with} over these {} devices",
+            self.library.name,
+            self.size()
+        ))
+    }
+}
+
+/// A collective of one rank.
+fn nothing(bytes: f64) -> CollectivePlan {
+    CollectivePlan {
+        algorithm: "none",
+        protocol: "none".into(),
+        channels: 0,
+        latency_s: 0.0,
+        base_s: 0.0,
+        steps: 0,
+        bytes,
+        demands: Demands::default(),
+        limit: f64::INFINITY,
+        alone_s: 0.0,
+    }
+}

@@ -1,0 +1,175 @@
+//! Which rates an instant's changes touch, and what they become.
+
+use super::ids::{ActivityId, ResourceId};
+use super::program::{NONE, Program};
+use super::reference;
+use super::run::{Engine, EngineError, Options, Phase, Solver};
+use super::solver::{Pace, Share, System, TOLERANCE};
+
+/// Two rates this near, relative to themselves, are the same: the rest is rounding. A rate is
+/// compared with the one that is kept, so that nothing adds up.
+const SAME_RATE: f64 = 1e-14;
+
+/// What the solver sees.
+struct View<'a> {
+    program: &'a Program,
+    options: &'a Options<'a>,
+}
+
+impl View<'_> {
+    fn scale(&self, resource: u32) -> f64 {
+        match self.options.capacity_scale {
+            Some(scale) if resource != NONE => scale[resource as usize],
+            _ => 1.0,
+        }
+    }
+}
+
+impl System for View<'_> {
+    fn demands(&self, id: ActivityId) -> &[(ResourceId, f64)] {
+        self.program.demands(id)
+    }
+
+    fn weight(&self, id: ActivityId) -> f64 {
+        self.program.activities[id.index()].weight
+    }
+
+    fn limit(&self, id: ActivityId) -> (f64, Option<ResourceId>) {
+        let stored = &self.program.activities[id.index()];
+        let resource = (stored.limit_resource != NONE).then_some(ResourceId(stored.limit_resource));
+        (stored.limit * self.scale(stored.limit_resource), resource)
+    }
+
+    fn capacity(&self, id: ResourceId) -> f64 {
+        self.program.resources[id.index()].capacity * self.scale(id.0)
+    }
+}
+
+impl Engine<'_> {
+    /// Solves what changed since the last solve.
+    pub(super) fn solve(&mut self, program: &Program) -> Result<(), EngineError> {
+        if self.begun.is_empty() && self.freed.is_empty() {
+            return Ok(());
+        }
+        let view = View {
+            program,
+            options: self.options,
+        };
+        match self.options.solver {
+            Solver::Incremental => self.solve_changes(&view)?,
+            Solver::Full => self.solve_everything(&view)?,
+        }
+        self.begun.clear();
+        self.freed.clear();
+        Ok(())
+    }
+
+    /// Solves around each change, the one that reaches furthest down first.
+    fn solve_changes(&mut self, view: &View<'_>) -> Result<(), EngineError> {
+        self.solver.begin_search();
+        let mut seeds = std::mem::take(&mut self.freed);
+        let mut last = (f64::INFINITY, ResourceId(NONE));
+        for index in 0..self.begun.len() {
+            let id = self.begun[index];
+            if self.usage.is_alone(view.program, id) {
+                let share = self.solver.solve_alone(view, id);
+                self.trace.solves += 1;
+                self.trace.solved_activities += 1;
+                self.apply(view, id, &share)?;
+            } else if let Some((resource, _)) = view.demands(id).first() {
+                // Neighbours in the program often begin together at one resource.
+                let level = self.solver.lowest_level(view, &self.usage, id);
+                if *resource != last.1 || level < last.0 {
+                    last = (level, *resource);
+                    seeds.push(last);
+                }
+            }
+        }
+        if seeds.len() > 1 {
+            seeds.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        }
+        for (level, resource) in &seeds {
+            self.solver
+                .solve(view, &self.usage, *resource, *level)
+                .map_err(|(resource, load)| self.overloaded(view, resource, load))?;
+            if self.solver.solved.is_empty() {
+                continue;
+            }
+            let solved = std::mem::take(&mut self.solver.solved);
+            self.trace.solves += 1;
+            self.trace.solved_activities += solved.len() as u64;
+            for (id, share) in &solved {
+                self.apply(view, *id, share)?;
+            }
+            self.solver.solved = solved;
+        }
+        self.freed = seeds;
+        Ok(())
+    }
+
+    /// Solves all running activities by the reference.
+    fn solve_everything(&mut self, view: &View<'_>) -> Result<(), EngineError> {
+        let program = view.program;
+        let running: Vec<ActivityId> = (0..self.states.len())
+            .filter(|i| self.states[*i].phase == Phase::Working)
+            .map(|i| ActivityId(i as u32))
+            .collect();
+        let resources: Vec<ResourceId> = (0..program.resources.len())
+            .map(|i| ResourceId(i as u32))
+            .collect();
+        let shares = reference::solve(view, &running, &resources);
+        let mut load = vec![0.0; resources.len()];
+        for (id, share) in running.iter().zip(&shares) {
+            for (resource, coefficient) in view.demands(*id) {
+                load[resource.index()] += coefficient * share.map_or(0.0, |share| share.rate);
+            }
+        }
+        for resource in resources {
+            let load = load[resource.index()];
+            if load > view.capacity(resource) * (1.0 + TOLERANCE) {
+                return Err(self.overloaded(view, resource, load));
+            }
+        }
+        for (id, share) in running.iter().zip(&shares) {
+            if let Some(share) = share {
+                self.apply(view, *id, share)?;
+            }
+        }
+        self.trace.solves += 1;
+        Ok(())
+    }
+
+    /// The error of a resource that carries more than it can.
+    fn overloaded(&self, view: &View<'_>, resource: ResourceId, load: f64) -> EngineError {
+        EngineError::Overloaded {
+            resource: view.program.resources[resource.index()].name.clone(),
+            load,
+            capacity: view.capacity(resource),
+            time: self.now,
+        }
+    }
+
+    /// Takes over an activity's new share if it differs from the old one; every running activity
+    /// moves.
+    fn apply(&mut self, view: &View<'_>, id: ActivityId, new: &Share) -> Result<(), EngineError> {
+        if new.rate <= 0.0 {
+            let name = new
+                .binding
+                .resource()
+                .map(|r| &view.program.resources[r.index()].name);
+            return Err(EngineError::Stalled {
+                activity: id.0,
+                resource: name.cloned().unwrap_or_default(),
+            });
+        }
+        let old = self.solver.pace[id.index()].rate;
+        let same = (new.rate - old).abs() <= SAME_RATE * old;
+        if same && self.binding(id) == new.binding {
+            return Ok(());
+        }
+        let rate = if same { old } else { new.rate };
+        let level = new.level;
+        self.set_pace(id, Pace { rate, level }, new.binding);
+        Ok(())
+    }
+}

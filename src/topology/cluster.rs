@@ -1,0 +1,219 @@
+//! Many machines in one: copies of a machine, and the leaf and spine switches between their NICs.
+
+use std::sync::Arc;
+
+use super::expand::{Expansion, expand};
+use super::graph::{Device, DeviceId, DeviceKind, Topology, Wire};
+use crate::catalog::Catalog;
+use crate::spec::{
+    Diagnostic, FabricKind, FabricSpec, LinkClass, LinkSpec, NetworkSpec, NodesSpec, Source,
+    Spanned, TopologySpec,
+};
+use crate::units::{BytesPerSecond, Seconds};
+
+/// Time through a network switch that does not say its own \[s\]: 0.3 µs, the class of Quantum-2
+/// and Spectrum-4 (an estimate).
+const SWITCH_LATENCY: Seconds = Seconds(0.3e-6);
+
+/// `count` copies of a machine joined by the network it is made for; one copy is the machine.
+///
+/// # Errors
+/// No machine of that name, or it names no network.
+pub fn cluster(catalog: &Catalog, machine: &str, count: u32) -> Result<Topology, Diagnostic> {
+    let quoted = format!("\"{}\"", machine.replace('\\', "\\\\").replace('"', "\\\""));
+    let text = format!(
+        "kind: topology\nname: cluster\ntitle: {quoted}\nnodes: {{use: {quoted}, count: {count}}}\n"
+    );
+    let mut topology = expand(catalog, &Source::new("cluster", text))?;
+    topology.name = format!("{machine} ×{count}");
+    topology.title = topology.name.clone();
+    Ok(topology)
+}
+
+impl Expansion<'_> {
+    /// Adds the copies that a file asks for, and the fabric between them.
+    pub(super) fn nodes(
+        &mut self,
+        source: &Arc<Source>,
+        spec: &TopologySpec,
+        prefix: &str,
+    ) -> Result<(), Diagnostic> {
+        let Some(nodes) = &spec.nodes else {
+            return match &spec.fabric {
+                Some(_) => Err(Diagnostic::new("`fabric` needs `nodes` to join")),
+                None => Ok(()),
+            };
+        };
+        if !(1..=65_536).contains(&nodes.count.value) {
+            return Err(Diagnostic::new("`count` of nodes is not 1 to 65536")
+                .at(source.place(&nodes.count)));
+        }
+        let mut rails = Vec::new();
+        let mut network = None;
+        for node in 0..nodes.count.value {
+            let first = self.graph.node_count();
+            self.node = node;
+            let base = self.nested(source, &nodes.base, &format!("{prefix}node{node}."))?;
+            network = base.network;
+            let added = self.graph.node_indices().skip(first);
+            let nics = added.filter(|id| matches!(self.graph[*id].kind, DeviceKind::Nic));
+            rails.push(nics.collect::<Vec<_>>());
+        }
+        self.node = 0;
+        if nodes.count.value > 1 {
+            let fabric = Shape::new(self, source, nodes, spec.fabric.as_ref(), network.as_ref())?;
+            fabric.build(self, &rails, prefix);
+        }
+        Ok(())
+    }
+}
+
+/// A fabric with every default filled in.
+struct Shape {
+    kind: FabricKind,
+    link: Wire,
+    uplink: Wire,
+    nodes_per_leaf: usize,
+    oversubscription: f64,
+    latency: Seconds,
+}
+
+impl Shape {
+    fn new(
+        expansion: &Expansion<'_>,
+        source: &Arc<Source>,
+        nodes: &NodesSpec,
+        fabric: Option<&FabricSpec>,
+        network: Option<&NetworkSpec>,
+    ) -> Result<Self, Diagnostic> {
+        let unknown = || {
+            Diagnostic::new(format!(
+                "`{}` does not say by which network its copies are joined",
+                nodes.base.value
+            ))
+            .at(source.place(&nodes.base))
+            .help(
+                "add `fabric: {kind: rail-optimised, link: ib-ndr}`, or `network:` to the machine",
+            )
+        };
+        let kind = fabric.and_then(|f| f.kind).or(network.map(|n| n.kind));
+        let link = fabric.and_then(|f| f.link.as_ref());
+        let link = match (link, network) {
+            (Some(link), _) => expansion.network_wire(source, link)?,
+            (None, Some(network)) => expansion.network_wire(source, &network.link)?,
+            (None, None) => return Err(unknown()),
+        };
+        let uplink = match fabric.and_then(|f| f.uplink.as_ref()) {
+            Some(name) => expansion.network_wire(source, name)?,
+            None => link.clone(),
+        };
+        let per_leaf = fabric.and_then(|f| f.nodes_per_leaf.as_ref());
+        let over = fabric.and_then(|f| f.oversubscription.as_ref());
+        if let Some(written) = over.filter(|over| !(over.value >= 1.0 && over.value <= 1024.0)) {
+            return Err(
+                Diagnostic::new("`oversubscription` is not 1 to 1024").at(source.place(written))
+            );
+        }
+        if let Some(written) = per_leaf.filter(|count| count.value == 0) {
+            return Err(
+                Diagnostic::new("`nodes_per_leaf` must be above 0").at(source.place(written))
+            );
+        }
+        Ok(Self {
+            kind: kind.ok_or_else(unknown)?,
+            link,
+            uplink,
+            nodes_per_leaf: per_leaf.map_or(nodes.count.value, |count| count.value) as usize,
+            oversubscription: over.map_or(1.0, |over| over.value),
+            latency: fabric
+                .and_then(|f| f.switch_latency)
+                .unwrap_or(SWITCH_LATENCY),
+        })
+    }
+
+    /// Adds leaves, the spine where there is more than one leaf, and all wires.
+    fn build(&self, expansion: &mut Expansion<'_>, nics: &[Vec<DeviceId>], prefix: &str) {
+        let rails = nics.iter().map(Vec::len).max().unwrap_or(0);
+        let per_group = match self.kind {
+            FabricKind::RailOptimised => rails,
+            FabricKind::FatTree => 1,
+        };
+        let groups = nics.len().div_ceil(self.nodes_per_leaf);
+        let spine =
+            (groups * per_group > 1).then(|| self.switch(expansion, format!("{prefix}spine")));
+        for (group, members) in nics.chunks(self.nodes_per_leaf).enumerate() {
+            for rail in 0..per_group {
+                let number = group * per_group + rail;
+                let leaf = self.switch(expansion, format!("{prefix}leaf{number}"));
+                let down: Vec<DeviceId> = match self.kind {
+                    FabricKind::FatTree => members.iter().flatten().copied().collect(),
+                    FabricKind::RailOptimised => members
+                        .iter()
+                        .filter_map(|of| of.get(rail).copied())
+                        .collect(),
+                };
+                for nic in &down {
+                    expansion.graph.add_edge(*nic, leaf, self.link.clone());
+                }
+                if let Some(spine) = spine {
+                    let rate = self.link.bandwidth.0 * down.len() as f64 / self.oversubscription;
+                    let count = (rate / self.uplink.bandwidth.0).ceil().max(1.0);
+                    let uplink = times(&self.uplink, count as u32);
+                    expansion.graph.add_edge(leaf, spine, uplink);
+                }
+            }
+        }
+    }
+
+    fn switch(&self, expansion: &mut Expansion<'_>, name: String) -> DeviceId {
+        let id = expansion.graph.add_node(Device {
+            name: name.clone(),
+            kind: DeviceKind::Switch {
+                class: LinkClass::Network,
+                model: String::new(),
+                latency: self.latency,
+                host_bridge: false,
+                reduces: false,
+            },
+            node: 0,
+        });
+        expansion.names.insert(name, id);
+        id
+    }
+}
+
+/// `count` parallel links.
+fn times(wire: &Wire, count: u32) -> Wire {
+    let all = |rate: BytesPerSecond| BytesPerSecond(rate.0 * f64::from(count));
+    Wire {
+        count,
+        bandwidth: all(wire.bandwidth),
+        both_directions: wire.both_directions.map(all),
+        both_directions_host: wire.both_directions_host.map(all),
+        collective_both_host: wire.collective_both_host.map(all),
+        collective: all(wire.collective),
+        ..wire.clone()
+    }
+}
+
+impl Expansion<'_> {
+    /// A network link of the catalogue.
+    fn network_wire(
+        &self,
+        source: &Arc<Source>,
+        name: &Spanned<String>,
+    ) -> Result<Wire, Diagnostic> {
+        let at = |d: Diagnostic| d.at(source.place(name));
+        let spec = self
+            .catalog
+            .get::<LinkSpec>(self.replaced(name))
+            .map_err(at)?;
+        if spec.class != LinkClass::Network {
+            return Err(at(Diagnostic::new(format!(
+                "`{}` is no network link",
+                spec.name
+            ))));
+        }
+        super::expand::wire_of(&spec, 1).map_err(at)
+    }
+}
