@@ -25,6 +25,8 @@ mod folding;
 mod fuzz;
 #[path = "all/interface.rs"]
 mod interface;
+#[path = "all/kernels.rs"]
+mod kernels;
 #[path = "all/layers.rs"]
 mod layers;
 #[path = "all/machines.rs"]

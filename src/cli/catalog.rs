@@ -23,6 +23,7 @@ a device comes in several (a100-pcie-40gb). TPUs are chips, MI250 and MI250X mod
 pub struct Args {
     /// Entries: one is shown with its sources, several devices are compared; all entries are
     /// listed where absent.
+    #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// List only this kind: gpu, cpu, switch, link, model…, or `device` for GPUs, CPUs and other
     /// accelerators with their figures.

@@ -131,6 +131,18 @@ impl<'a> Device<'a> {
         found.copied().ok_or_else(|| self.unsupported(precision))
     }
 
+    /// Checks that FP8 or FP4, if asked for, is a format of the device's own.
+    ///
+    /// # Errors
+    /// A wider format would stand in for it.
+    pub fn check_narrow(&self, precision: Precision) -> Result<(), Unsupported> {
+        let narrow = matches!(precision, Precision::Fp8 | Precision::Fp4);
+        if narrow && self.runs_as(precision)? != precision {
+            return Err(self.unsupported(precision));
+        }
+        Ok(())
+    }
+
     /// Rate of matrix products in a format or its stand-in \[FLOP/s\], from the datasheet.
     ///
     /// # Errors
