@@ -203,12 +203,14 @@ fn index(precision: Precision) -> usize {
     precision as usize
 }
 
-/// Rate of matrix products of a GPU in a format \[FLOP/s\], from the datasheet.
+/// Rate of matrix products of a GPU in a workload's format \[FLOP/s\], from the datasheet.
 ///
 /// # Errors
-/// The format and its stand-ins are all absent.
+/// The format and its stand-ins are all absent, or it is FP8 or FP4 and not the GPU's own.
 pub fn peak(gpu: &GpuSpec, precision: Precision) -> Result<f64, Unsupported> {
-    Device::of_gpu(gpu).peak(precision)
+    let device = Device::of_gpu(gpu);
+    device.check_narrow(precision)?;
+    device.peak(precision)
 }
 
 /// VRAM bandwidth a large stream reaches \[B/s\].
