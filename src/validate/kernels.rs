@@ -151,6 +151,11 @@ impl Subject for Kernels {
         }
     }
 
+    fn series(&self, row: &Row<'_>) -> String {
+        let device = self.device(row);
+        device.map_or_else(|_| row.text("gpu").to_string(), |gpu| gpu.name.clone())
+    }
+
     fn alike(&self, row: &Row<'_>) -> Option<String> {
         if row.text("op").starts_with("tp_allreduce") {
             return None;
