@@ -3,6 +3,8 @@
 
 #[path = "all/bad_input.rs"]
 mod bad_input;
+#[path = "all/catalogue_audit.rs"]
+mod catalogue_audit;
 #[path = "all/cli.rs"]
 mod cli;
 #[path = "all/close.rs"]
@@ -25,6 +27,8 @@ mod folding;
 mod fuzz;
 #[path = "all/interface.rs"]
 mod interface;
+#[path = "all/kernels.rs"]
+mod kernels;
 #[path = "all/layers.rs"]
 mod layers;
 #[path = "all/machines.rs"]

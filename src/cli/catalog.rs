@@ -1,17 +1,49 @@
-//! `narrows catalog [NAME]`
+//! `narrows catalog [NAME…]`
 
 use serde::Serialize;
+use std::path::PathBuf;
 
-use super::{Answer, Context, Format, output};
+use super::{Answer, Context, Format, compare, output, sizes};
 use crate::catalog::Listed;
+use crate::report::devices::{DeviceRecord, ridge_chart, text};
+use crate::report::files;
 use crate::report::tables::table;
-use crate::spec::{Diagnostic, Kind};
+use crate::spec::{CpuSpec, Diagnostic, GpuSpec, Kind};
+use crate::units::BytesPerSecond;
 
-/// List what is known, or show one entry with its sources.
+/// How devices are named.
+const RULE: &str = "\
+Devices are named as their makers call them, in lower case with a hyphen between words and without
+brand words that say nothing (Tesla, Instinct, GeForce); the form factor and the memory follow where
+a device comes in several (a100-pcie-40gb). TPUs are chips, MI250 and MI250X modules of two devices.
+`measured: family` means that nobody measured this one: its family says what kernels reach.";
+
+/// List what is known, show one entry with its sources, or compare devices.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Entry to show; all entries are listed where absent.
-    name: Option<String>,
+    /// Entries: one is shown with its sources, several devices are compared; all entries are
+    /// listed where absent.
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// List only this kind: gpu, cpu, switch, link, model…, or `device` for GPUs, CPUs and other
+    /// accelerators with their figures.
+    #[arg(long)]
+    kind: Option<String>,
+    /// Devices of these years: 2020 or 2018..2022.
+    #[arg(long, value_parser = years)]
+    year: Option<(u16, u16)>,
+    /// Devices with at least so much memory, as 24G.
+    #[arg(long, value_parser = sizes::parse)]
+    memory: Option<u64>,
+    /// Devices with at least this bandwidth, as `2 TB/s`.
+    #[arg(long)]
+    bandwidth: Option<BytesPerSecond>,
+    /// Devices with at least so many FLOP for each byte.
+    #[arg(long)]
+    ridge: Option<f64>,
+    /// Write the chart of ridge points of the listed devices into this folder.
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
 }
 
 /// An entry as JSON.
@@ -24,16 +56,100 @@ struct EntryRecord {
 }
 
 pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
-    let text = match &args.name {
-        None => list(context)?,
-        Some(name) => show(context, name)?,
+    let answer = match (args.names.as_slice(), args.wants_devices()) {
+        ([], false) => list(context, args.kind.as_deref())?,
+        ([name], false) => show(context, name)?,
+        _ => devices(context, args)?,
     };
-    output::result(&text)?;
+    output::result(&answer)?;
     Ok(Answer::Done)
 }
 
-fn list(context: &Context) -> Result<String, Diagnostic> {
-    let mut entries: Vec<&Listed> = context.catalog.list().collect();
+impl Args {
+    fn wants_devices(&self) -> bool {
+        matches!(
+            self.kind.as_deref(),
+            Some("device" | "tpu" | "asic" | "soc")
+        ) || self.year.is_some()
+            || self.memory.is_some()
+            || self.bandwidth.is_some()
+            || self.ridge.is_some()
+            || self.output.is_some()
+    }
+
+    fn keeps(&self, device: &DeviceRecord) -> bool {
+        let class = match self.kind.as_deref() {
+            None | Some("device") => true,
+            Some("gpu") => device.class != "cpu",
+            Some(kind) => device.class == kind,
+        };
+        class
+            && self
+                .year
+                .is_none_or(|(a, b)| (a..=b).contains(&device.year))
+            && self
+                .memory
+                .is_none_or(|least| device.memory_bytes >= least as f64)
+            && self
+                .bandwidth
+                .is_none_or(|least| device.bandwidth >= least.0)
+            && self.ridge.is_none_or(|least| device.ridge >= least)
+    }
+}
+
+/// The devices that were named or that pass the filters, as a table.
+fn devices(context: &Context, args: &Args) -> Result<String, Diagnostic> {
+    let catalog = &context.catalog;
+    let names: Vec<&str> = if args.names.is_empty() {
+        [catalog.names(Kind::Gpu), catalog.names(Kind::Cpu)].concat()
+    } else {
+        args.names.iter().map(String::as_str).collect()
+    };
+    let mut records = Vec::new();
+    for name in names {
+        let record = match catalog.file(name).map(|listed| listed.kind) {
+            Some(Kind::Cpu) => DeviceRecord::of_cpu(&*catalog.get::<CpuSpec>(name)?),
+            _ => DeviceRecord::of_gpu(&*catalog.get::<GpuSpec>(name)?),
+        };
+        if args.keeps(&record) {
+            records.push(record);
+        }
+    }
+    records.sort_by(|a, b| (a.year, &a.name).cmp(&(b.year, &b.name)));
+    if let Some(folder) = &args.output {
+        files::prepare(folder)?;
+        let chart = ridge_chart(&records).map_err(|e| Diagnostic::new(e.to_string()))?;
+        files::write_all(folder, &compare::chart_files(("ridge".into(), chart)))?;
+    }
+    match context.format {
+        Format::Json => output::json(&records),
+        _ => Ok(format!("{}\n\n{RULE}", text(&records))),
+    }
+}
+
+/// `2020` or `2018..2022`.
+fn years(text: &str) -> Result<(u16, u16), String> {
+    let (from, to) = text.split_once("..").unwrap_or((text, text));
+    let year = |part: &str| {
+        let wrong = |_| format!("`{text}` is no year; expected such as 2020 or 2018..2022");
+        part.trim().parse::<u16>().map_err(wrong)
+    };
+    Ok((year(from)?, year(to)?))
+}
+
+fn list(context: &Context, kind: Option<&str>) -> Result<String, Diagnostic> {
+    let wanted = |entry: &&Listed| kind.is_none_or(|kind| kind_name(entry.kind) == kind);
+    let mut entries: Vec<&Listed> = context.catalog.list().filter(wanted).collect();
+    if let (true, Some(kind)) = (entries.is_empty(), kind) {
+        let valid = context.catalog.list().map(|entry| kind_name(entry.kind));
+        let valid: std::collections::BTreeSet<&str> = valid.collect();
+        return Err(
+            Diagnostic::new(format!("the catalogue has no kind `{kind}`")).suggest(
+                kind,
+                valid.into_iter().chain(["device", "tpu", "asic", "soc"]),
+            ),
+        );
+    }
     entries.sort_by_key(|entry| (entry.kind as u8, &entry.name));
     if context.format == Format::Json {
         let records: Vec<EntryRecord> = entries.iter().map(|entry| record(entry, false)).collect();
@@ -43,7 +159,10 @@ fn list(context: &Context) -> Result<String, Diagnostic> {
         .iter()
         .map(|entry| vec![entry.name.clone(), kind_name(entry.kind).into()])
         .collect();
-    Ok(table(&["name".into(), "kind".into()], &rows))
+    Ok(format!(
+        "{}\n\n{RULE}",
+        table(&["name".into(), "kind".into()], &rows)
+    ))
 }
 
 fn show(context: &Context, name: &str) -> Result<String, Diagnostic> {

@@ -7,6 +7,7 @@ mod bench;
 mod catalog;
 mod collective;
 mod compare;
+mod kernel;
 mod machine;
 mod output;
 mod progress;
@@ -47,6 +48,8 @@ enum Command {
     Run(run::Args),
     /// Predict a collective over message sizes: the table that nccl-tests prints.
     Collective(collective::Args),
+    /// Predict one operator on devices: its time, and what decides it.
+    Kernel(kernel::Args),
     /// Show, check or draw a topology.
     Topo(topo::Args),
     /// Compare predictions with published measurements.
@@ -106,6 +109,7 @@ fn dispatch(cli: Cli) -> Result<Answer, Diagnostic> {
         Command::Compare(args) => compare::run(&context, &args),
         Command::Run(args) => run::run(&context, &args),
         Command::Collective(args) => collective::run(&context, &args),
+        Command::Kernel(args) => kernel::run(&context, &args),
         Command::Topo(args) => topo::run(&context, &args),
         Command::Validate(args) => validate::run(&context, &args),
         Command::Bench(args) => bench::run(&context, &args),

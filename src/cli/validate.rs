@@ -6,14 +6,15 @@ use super::{Answer, Context, Format, output};
 use crate::report::files;
 use crate::spec::Diagnostic;
 use crate::validate::{
-    Collectives, Kernels, Measurements, Subject, ValidationRecord, annotated_csv, markdown,
-    overlays, scatters, text, validate,
+    Collectives, Kernels, Measurements, Subject, UnseenKernels, ValidationRecord, annotated_csv,
+    markdown, overlays, scatters, text, validate,
 };
 
 /// Compare predictions with published measurements.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What was measured: collectives or kernels.
+    /// What was measured: collectives, kernels, or unseen-kernels (kernels on devices whose own
+    /// constants are withheld).
     kind: String,
     /// The measurements.
     file: PathBuf,
@@ -26,12 +27,15 @@ pub struct Args {
 }
 
 /// The kinds by name: the one place to add another.
-const KINDS: [(&str, Make); 2] = [
+const KINDS: [(&str, Make); 3] = [
     ("collectives", |context| {
         Ok(Box::new(Collectives::new(&context.catalog)?))
     }),
     ("kernels", |context| {
         Ok(Box::new(Kernels::new(&context.catalog)?))
+    }),
+    ("unseen-kernels", |context| {
+        Ok(Box::new(UnseenKernels::new(&context.catalog)?))
     }),
 ];
 

@@ -151,7 +151,12 @@ impl Attention {
             let blocks = (self.batch * self.kv_heads).max(1);
             let pieces = self.work_items(device.units) as f64 / blocks as f64;
             let fill = 1.0 + pieces * FILL_CONTEXT / self.context as f64;
-            stream_bytes(self.operand_bytes()) * fill
+            let operands = self.operand_bytes() * fill;
+            stream_bytes(if device.repeated {
+                activation_bytes(operands, device)
+            } else {
+                operands
+            })
         } else {
             stream_bytes(activation_bytes(self.operand_bytes(), device))
         }
@@ -224,7 +229,9 @@ mod tests {
         let decode = cost(64, 1, 4096, true, false);
         let cache = 64.0 * 4096.0 * 8.0 * 128.0 * 2.0 * 2.0;
         let queries = 64.0 * 32.0 * 128.0 * 2.0 * 2.0;
-        assert_eq!(decode.vram_bytes, stream_bytes(cache + queries));
+        let least = stream_bytes(cache + queries);
+        let ratio = decode.vram_bytes / least;
+        assert!((1.0..1.05).contains(&ratio), "{ratio}");
         assert_eq!(decode.alone_s(BANDWIDTH), decode.vram_bytes / BANDWIDTH);
     }
 

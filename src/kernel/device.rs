@@ -51,6 +51,9 @@ pub struct Device<'a> {
     pub launch_s: f64,
     /// Rate of fused attention relative to a large product.
     pub attention: f64,
+    /// Whether a decoder's keys and values were read just before, as where one kernel is timed over
+    /// and over: what the cache holds of them is then read from there.
+    pub repeated: bool,
 }
 
 impl<'a> Device<'a> {
@@ -75,6 +78,7 @@ impl<'a> Device<'a> {
             cache: gpu.memory.l2.as_ref().map_or(0.0, |l2| l2.value.0),
             launch_s: gpu.launch.value.0,
             attention: compute.attention.value.0,
+            repeated: false,
         }
     }
 
@@ -99,6 +103,7 @@ impl<'a> Device<'a> {
             cache: memory.l2.as_ref().map_or(0.0, |l2| l2.value.0),
             launch_s: CPU_WAKE_S,
             attention: CPU_ATTENTION,
+            repeated: false,
         }
     }
 
@@ -124,6 +129,18 @@ impl<'a> Device<'a> {
         };
         let found = order.iter().find(|other| self.peaks[index(**other)] > 0.0);
         found.copied().ok_or_else(|| self.unsupported(precision))
+    }
+
+    /// Checks that FP8 or FP4, if asked for, is a format of the device's own.
+    ///
+    /// # Errors
+    /// A wider format would stand in for it.
+    pub fn check_narrow(&self, precision: Precision) -> Result<(), Unsupported> {
+        let narrow = matches!(precision, Precision::Fp8 | Precision::Fp4);
+        if narrow && self.runs_as(precision)? != precision {
+            return Err(self.unsupported(precision));
+        }
+        Ok(())
     }
 
     /// Rate of matrix products in a format or its stand-in \[FLOP/s\], from the datasheet.
@@ -186,12 +203,14 @@ fn index(precision: Precision) -> usize {
     precision as usize
 }
 
-/// Rate of matrix products of a GPU in a format \[FLOP/s\], from the datasheet.
+/// Rate of matrix products of a GPU in a workload's format \[FLOP/s\], from the datasheet.
 ///
 /// # Errors
-/// The format and its stand-ins are all absent.
+/// The format and its stand-ins are all absent, or it is FP8 or FP4 and not the GPU's own.
 pub fn peak(gpu: &GpuSpec, precision: Precision) -> Result<f64, Unsupported> {
-    Device::of_gpu(gpu).peak(precision)
+    let device = Device::of_gpu(gpu);
+    device.check_narrow(precision)?;
+    device.peak(precision)
 }
 
 /// VRAM bandwidth a large stream reaches \[B/s\].

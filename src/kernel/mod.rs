@@ -124,12 +124,15 @@ impl KernelCost {
     }
 }
 
-/// What an operator asks of a GPU.
+/// What an operator of a workload asks of a GPU. A workload in FP8 or FP4 needs a GPU that has the
+/// format: no framework unpacks both operands of every product.
 ///
 /// # Errors
 /// The device cannot compute in the operator's format.
 pub fn cost(op: &Operator, gpu: &GpuSpec) -> Result<KernelCost, Unsupported> {
-    cost_on(op, &Device::of_gpu(gpu))
+    let device = Device::of_gpu(gpu);
+    device.check_narrow(op.precision)?;
+    cost_on(op, &device)
 }
 
 /// What an operator asks of a device.

@@ -4,17 +4,17 @@ use super::KernelCost;
 use super::device::{Device, Unsupported};
 use super::share::activation_bytes;
 
-/// Threads of a block of a plain row kernel, and how many such blocks a unit holds (2048 threads
-/// since Volta, 1536 on Ampere's and Ada's graphics chips count as one and a half).
+/// Threads of a block of a plain row kernel, and how many such blocks a unit holds (2048 threads).
 const ROW_THREADS: u64 = 1024;
 const BLOCKS_PER_UNIT: u64 = 2;
 
-/// Time of one trip of a block to memory and back \[s\] while the device is nearly idle, and while
-/// its units are full of such blocks. Fitted on the norm and activation rows of the calibration set
-/// (vidur-0005, -0006, -0024, -0025, -0047, -0048, -0054, -0055, -0069, -0070, -0088, -0089; A100):
-/// an element a thread and trip, as in vLLM's kernels of 2023.
-const TRIP_IDLE_S: f64 = 0.65e-6;
-const TRIP_FULL_S: f64 = 1.25e-6;
+/// Clocks of one trip of a block to memory and back while the device is nearly idle, and while its
+/// units are full of such blocks: the way through crossbar and cache is counted in clocks. Fitted
+/// on the norm and activation rows of the calibration set (vidur-0005, -0006, -0024, -0025, -0047,
+/// -0048, -0054, -0055, -0069, -0070, -0088, -0089; A100, 1.41 GHz): 0.65 and 1.25 us there, an
+/// element a thread and trip, as in vLLM's kernels of 2023.
+const TRIP_IDLE: f64 = 917.0;
+const TRIP_FULL: f64 = 1763.0;
 
 /// A stream fills the device: vector operations at the FP32 rate beside its traffic, of which the
 /// cache takes what it holds.
@@ -41,7 +41,7 @@ pub(super) fn rows(
     let at_once = device.units * BLOCKS_PER_UNIT;
     let waves = rows.div_ceil(at_once) as f64;
     let crowd = (rows as f64 / at_once as f64).min(1.0);
-    let trip = TRIP_IDLE_S + (TRIP_FULL_S - TRIP_IDLE_S) * crowd;
+    let trip = (TRIP_IDLE + (TRIP_FULL - TRIP_IDLE) * crowd) / device.clock_hz;
     let latency_s = waves * width.div_ceil(ROW_THREADS) as f64 * trip;
     let share = rows as f64 / (waves * at_once as f64);
     Ok(KernelCost {
@@ -81,7 +81,7 @@ mod tests {
         let gpu = a100();
         let device = Device::of_gpu(&gpu);
         let row = rows([1, 28 * 1024], 28.0 * 1024.0 * 6.0, 0.0, &device).expect("supported");
-        let trip = TRIP_IDLE_S + (TRIP_FULL_S - TRIP_IDLE_S) / 216.0;
+        let trip = (TRIP_IDLE + (TRIP_FULL - TRIP_IDLE) / 216.0) / 1.41e9;
         close(row.alone_s(BANDWIDTH), 28.0 * trip);
     }
 }

@@ -10,12 +10,14 @@ mod examples;
 mod huggingface;
 mod layer;
 mod memory;
+mod named;
 mod operator;
 mod pass;
 mod transformer;
 
 pub use ends::optimizer;
 pub use huggingface::from_config;
+pub use named::{ALL as NAMED_OPERATORS, Dims, Named};
 pub use operator::{Operator, Shape, element_bytes, visible_pairs};
 pub use pass::{Exchange, ExchangeKind, Pass, Step};
 pub use transformer::{InvalidModel, Transformer};

@@ -1,5 +1,6 @@
 //! Every table as CSV.
 
+use super::kernel::KernelRecord;
 use super::record::CompareRecord;
 use super::sweep::SweepRecord;
 
@@ -112,6 +113,43 @@ pub fn sweeps(records: &[SweepRecord]) -> String {
                 row.bound_by.clone(),
             ]
         })
+    });
+    write(&header, rows)
+}
+
+/// One line per operator and device.
+pub fn kernels(records: &[KernelRecord]) -> String {
+    let mut header = vec!["operator", "device", "format", "runs_as"];
+    if let Some(first) = records.first() {
+        header.extend(first.sizes.iter().map(|(name, _)| *name));
+    }
+    header.extend(["time_s", "flops_per_s", "bytes_per_s", "intensity"]);
+    header.extend(["bound_by", "tile_rows", "tile_columns", "split"]);
+    let text = |value: Option<u64>| value.map_or_else(String::new, |v| v.to_string());
+    let rows = records.iter().map(|record| {
+        let mut row = [
+            record.operator,
+            &record.device,
+            record.format,
+            record.runs_as,
+        ]
+        .map(String::from)
+        .to_vec();
+        row.extend(record.sizes.iter().map(|(_, value)| value.to_string()));
+        let numbers = [
+            record.time_s,
+            record.flops_per_s,
+            record.bytes_per_s,
+            record.intensity,
+        ];
+        row.extend(numbers.map(|value| value.to_string()));
+        row.push(record.bound_by.to_string());
+        row.extend([
+            text(record.tile.map(|tile| tile[0])),
+            text(record.tile.map(|tile| tile[1])),
+            text(record.split),
+        ]);
+        row
     });
     write(&header, rows)
 }

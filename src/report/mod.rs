@@ -6,8 +6,10 @@
 pub mod animation;
 pub mod charts;
 pub mod csv;
+pub mod devices;
 pub mod draw;
 pub mod files;
+pub mod kernel;
 mod machine_chart;
 pub mod markdown;
 pub mod record;

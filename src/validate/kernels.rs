@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::kernel_rows::{operators, timed};
+use super::kernel_rows::{host_s, operators, repeated, timed};
 use super::{Row, Subject};
 use crate::catalog::Catalog;
 use crate::collective::{Communicator, Operation};
@@ -24,7 +24,7 @@ const LIBRARY: &str = "nccl-2";
 pub struct Kernels {
     catalog: Catalog,
     library: Arc<LibrarySpec>,
-    devices: BTreeMap<String, Arc<GpuSpec>>,
+    pub(super) devices: BTreeMap<String, Arc<GpuSpec>>,
 }
 
 impl Kernels {
@@ -47,19 +47,12 @@ impl Kernels {
         })
     }
 
-    /// The same with other figures for some devices.
-    pub fn with(mut self, change: impl Fn(&GpuSpec) -> GpuSpec) -> Self {
-        for gpu in self.devices.values_mut() {
-            *gpu = Arc::new(change(gpu));
-        }
-        self
-    }
-
     /// Time of a row's operators on its device \[s\].
     fn seconds(&self, row: &Row<'_>) -> Result<f64, String> {
         let gpu = self.device(row)?;
-        let device = Device::of_gpu(gpu);
-        let mut seconds = 0.0;
+        let mut device = Device::of_gpu(gpu);
+        device.repeated = repeated(row);
+        let mut seconds = host_s(row);
         for op in operators(row)? {
             let cost = cost_on(&op, &device).map_err(|e| format!("unsupported: {e}"))?;
             seconds += cost.total_s(&device);
@@ -93,7 +86,7 @@ impl Kernels {
         Ok(plan.map_err(reason)?.alone_s)
     }
 
-    fn device(&self, row: &Row<'_>) -> Result<&GpuSpec, String> {
+    pub(super) fn device(&self, row: &Row<'_>) -> Result<&GpuSpec, String> {
         let name = row.text("gpu");
         self.devices
             .get(&name.to_lowercase())
@@ -158,7 +151,15 @@ impl Subject for Kernels {
         }
     }
 
+    fn series(&self, row: &Row<'_>) -> String {
+        let device = self.device(row);
+        device.map_or_else(|_| row.text("gpu").to_string(), |gpu| gpu.name.clone())
+    }
+
     fn alike(&self, row: &Row<'_>) -> Option<String> {
+        if row.text("op").starts_with("tp_allreduce") {
+            return None;
+        }
         let columns = [
             "op", "m", "n", "k", "batch", "seq", "heads", "kv_heads", "head_dim", "dtype",
         ];

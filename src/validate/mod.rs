@@ -13,6 +13,7 @@ mod overlay;
 mod page;
 mod record;
 mod score;
+mod unseen;
 
 pub use chart::scatters;
 pub use collectives::Collectives;
@@ -22,6 +23,7 @@ pub use overlay::overlays;
 pub use page::{markdown, text};
 pub use record::{GroupRecord, RowRecord, ValidationRecord, annotated_csv};
 pub use score::{Summary, kendall_tau};
+pub use unseen::UnseenKernels;
 
 use rayon::prelude::*;
 

@@ -121,13 +121,7 @@ impl ValidationRecord {
                 (!row.split.is_empty()).then(|| row.split.clone())
             }),
         };
-        let mut alike: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
-        for row in &rows {
-            if let (Some(set), Some(pair)) = (&row.alike, row.pair()) {
-                alike.entry(set).or_default().push(pair);
-            }
-        }
-        let sets: Vec<_> = alike.into_values().collect();
+        let sets = alike(&rows);
         Self {
             kind: subject.key(),
             split: split.map(String::from),
@@ -139,6 +133,25 @@ impl ValidationRecord {
             rows,
         }
     }
+}
+
+/// Sets of rows that differ only in the machine, one pair for each: the means of its rows.
+fn alike(rows: &[RowRecord]) -> Vec<Vec<(f64, f64)>> {
+    let mut sets: BTreeMap<&str, BTreeMap<&str, Vec<(f64, f64)>>> = BTreeMap::new();
+    for row in rows {
+        if let (Some(set), Some(pair)) = (&row.alike, row.pair()) {
+            let machines = sets.entry(set).or_default();
+            machines.entry(&row.series).or_default().push(pair);
+        }
+    }
+    let middle = |pairs: Vec<(f64, f64)>| {
+        let n = pairs.len().max(1) as f64;
+        let sum = pairs.iter().fold((0.0, 0.0), |s, p| (s.0 + p.0, s.1 + p.1));
+        (sum.0 / n, sum.1 / n)
+    };
+    let set =
+        |machines: BTreeMap<&str, Vec<(f64, f64)>>| machines.into_values().map(middle).collect();
+    sets.into_values().map(set).collect()
 }
 
 /// Rows by what a function answers.

@@ -121,11 +121,12 @@ impl Chart for Sweep {
             &y_ticks,
             &Measure::axis_title(&self.y_axis, &unit),
         )?;
-        let ticks = match self.in_bytes {
-            true => x.byte_ticks(58.0),
-            false => x.ticks(58.0, 1.0),
+        let x_ticks = if self.in_bytes {
+            x.byte_ticks(58.0)
+        } else {
+            x.ticks(58.0, 1.0)
         };
-        draw_x(canvas, plot, &x, &ticks, &self.x_axis)?;
+        draw_x(canvas, plot, &x, &x_ticks, &self.x_axis)?;
         for limit in &self.limits {
             let level = y.at(limit.value);
             canvas.dashed((plot.x0, level), (plot.x1, level), MUTED, 1.5)?;

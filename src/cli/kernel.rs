@@ -1,0 +1,359 @@
+//! `narrows kernel OPERATOR --on DEVICE`
+
+use std::path::{Path, PathBuf};
+
+use super::{Answer, Context, Format, compare, output};
+use crate::catalog::AnyDevice;
+use crate::kernel::Device;
+use crate::model::{Dims, NAMED_OPERATORS, Named};
+use crate::report::kernel::{KernelRecord, record, roofline_chart, sweep_chart, text};
+use crate::report::{csv, files};
+use crate::spec::{Diagnostic, Precision};
+
+/// Largest single size; beyond it a shape is a slip of the pen.
+const MOST: u64 = 1 << 32;
+
+/// Largest product of all sizes of an operator: u64 arithmetic on tiles stays exact below it.
+const MOST_TOGETHER: u64 = 1 << 60;
+
+/// Median error over devices with at least 20 published rows when their own constants are withheld:
+/// `narrows validate unseen-kernels` on the project's kernel rows (reports/validation/kernels.md).
+const UNSEEN_ERROR: f64 = 0.14;
+
+/// Most shapes of one call.
+const MOST_SHAPES: usize = 1 << 20;
+
+/// Predict one operator on devices: its time, and what decides it.
+///
+/// A size is a number, a list (`1,2,4`), or a range with its step (`1..8192*2`, `64..512+64`).
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Operator; `narrows kernel list` names them all.
+    operator: String,
+    /// Device of the catalogue; give it again for several.
+    #[arg(long = "on", value_name = "DEVICE")]
+    devices: Vec<String>,
+    /// Number format: fp64, fp32, tf32, fp16, bf16, fp8, int8 or fp4.
+    #[arg(long, default_value = "bf16")]
+    dtype: String,
+    /// Rows, tokens, or elements.
+    #[arg(short, value_parser = sizes)]
+    m: Option<Sizes>,
+    /// Columns, width, vocabulary.
+    #[arg(short, value_parser = sizes)]
+    n: Option<Sizes>,
+    /// Inner size of a product.
+    #[arg(short, value_parser = sizes)]
+    k: Option<Sizes>,
+    /// Independent products, sequences, images, experts.
+    #[arg(long, value_parser = sizes)]
+    batch: Option<Sizes>,
+    /// New tokens of a sequence.
+    #[arg(long, value_parser = sizes)]
+    query: Option<Sizes>,
+    /// Tokens attended to.
+    #[arg(long, value_parser = sizes)]
+    context: Option<Sizes>,
+    /// Query heads.
+    #[arg(long, value_parser = sizes)]
+    heads: Option<Sizes>,
+    /// Key/value heads.
+    #[arg(long, value_parser = sizes)]
+    kv_heads: Option<Sizes>,
+    /// Width of a head.
+    #[arg(long, value_parser = sizes)]
+    head_dim: Option<Sizes>,
+    /// Bits of one weight at rest.
+    #[arg(long, value_parser = sizes)]
+    weight_bits: Option<Sizes>,
+    /// Weights that share a scale.
+    #[arg(long, value_parser = sizes)]
+    group: Option<Sizes>,
+    /// Side of a square image.
+    #[arg(long, value_parser = sizes)]
+    image: Option<Sizes>,
+    /// Side of a square filter.
+    #[arg(long, value_parser = sizes)]
+    filter: Option<Sizes>,
+    /// Draw the devices' rooflines with the operators on them (needs -o).
+    #[arg(long, requires = "output")]
+    roofline: bool,
+    /// Write charts, JSON and CSV into this folder.
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+}
+
+/// The values of one size.
+type Sizes = std::sync::Arc<[u64]>;
+
+/// Where a size stands among all.
+type Field = fn(&mut Dims) -> &mut u64;
+
+/// One shape: the named sizes and what they make.
+type ShapeOf = (Vec<(&'static str, u64)>, Dims);
+
+pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
+    if args.operator == "list" {
+        output::result(&list())?;
+        return Ok(Answer::Done);
+    }
+    let named = Named::of(&args.operator).ok_or_else(|| {
+        let valid = NAMED_OPERATORS.iter().map(|named| named.name);
+        Diagnostic::new(format!("unknown operator `{}`", args.operator))
+            .suggest(&args.operator, valid)
+            .help("`narrows kernel list` names all operators and their sizes")
+    })?;
+    if args.devices.is_empty() {
+        return Err(Diagnostic::new("no device to predict it on")
+            .help("name one or more with `--on`, for example `--on h100-sxm-80gb`"));
+    }
+    if let Some(folder) = &args.output {
+        files::prepare(folder)?;
+    }
+    let precision = precision(&args.dtype)?;
+    let shapes = shapes(args, named)?;
+    let known: Vec<AnyDevice> = args
+        .devices
+        .iter()
+        .map(|name| context.catalog.device(name))
+        .collect::<Result<_, _>>()?;
+    let devices: Vec<Device<'_>> = known.iter().map(device).collect::<Result<_, _>>()?;
+    let mut records = Vec::new();
+    for device in &devices {
+        for (sizes, dims) in &shapes {
+            let operators = named.operators(dims, precision);
+            let one = record(&operators, sizes, precision, device);
+            records.push(one.map_err(|e| Diagnostic::new(e.to_string()))?);
+        }
+    }
+    if let Some(folder) = &args.output {
+        write(folder, args, &records, &devices, precision)?;
+    }
+    output::result(&match context.format {
+        Format::Json => output::json(&records)?,
+        Format::Csv => csv::kernels(&records),
+        Format::Text => format!("{}{}", text(&records), notes(&known, &records)),
+    })?;
+    Ok(Answer::Done)
+}
+
+/// All operators with their sizes.
+fn list() -> String {
+    let rows: Vec<Vec<String>> = NAMED_OPERATORS
+        .iter()
+        .map(|named| vec![named.name.into(), named.sizes.join(" "), named.words.into()])
+        .collect();
+    let header = ["operator", "sizes", "what it does"].map(String::from);
+    crate::report::tables::table(&header, &rows)
+}
+
+fn device(known: &AnyDevice) -> Result<Device<'_>, Diagnostic> {
+    match known {
+        AnyDevice::Gpu(gpu) => Ok(Device::of_gpu(gpu)),
+        AnyDevice::Cpu(cpu) => Ok(Device::of_cpu(cpu)),
+        AnyDevice::Switch(switch) => Err(Diagnostic::new(format!(
+            "`{}` is a switch: it computes nothing",
+            switch.name
+        ))),
+    }
+}
+
+/// What is not measured of a device, and formats that run as another.
+fn notes(known: &[AnyDevice], records: &[KernelRecord]) -> String {
+    let mut lines = Vec::new();
+    for device in known {
+        let (name, sources) = match device {
+            AnyDevice::Gpu(gpu) => {
+                let memory = &gpu.memory.achievable.source;
+                (&gpu.name, [&gpu.compute.achievable.source, memory])
+            }
+            AnyDevice::Cpu(cpu) => {
+                let memory = &cpu.memory.achievable.source;
+                (&cpu.name, [&cpu.achievable.source, memory])
+            }
+            AnyDevice::Switch(_) => continue,
+        };
+        // The share of a matrix peak or of the bandwidth, whichever the file leaves out first.
+        if let Some(family) = sources.iter().find(|source| source.starts_with("family ")) {
+            lines.push(format!(
+                "{name}: not measured itself; what kernels reach is taken from the {family}; \
+                 measured devices treated so are {} off (median)",
+                crate::units::percent(UNSEEN_ERROR)
+            ));
+        }
+        let other = records
+            .iter()
+            .find(|record| record.device == *name && record.runs_as != record.format);
+        if let Some(record) = other {
+            lines.push(format!(
+                "{name}: has no {}; it runs as {}",
+                record.format, record.runs_as
+            ));
+        }
+    }
+    if lines.is_empty() {
+        String::new()
+    } else {
+        format!("\n\n{}", lines.join("\n"))
+    }
+}
+
+fn write(
+    folder: &Path,
+    args: &Args,
+    records: &[KernelRecord],
+    devices: &[Device<'_>],
+    precision: Precision,
+) -> Result<(), Diagnostic> {
+    let name = &args.operator;
+    let failed = |e: crate::report::draw::RenderError| Diagnostic::new(e.to_string());
+    let mut all = vec![
+        (format!("{name}.json"), output::json(&records)?.into_bytes()),
+        (format!("{name}.csv"), csv::kernels(records).into_bytes()),
+    ];
+    if let Some(chart) = sweep_chart(records) {
+        all.extend(compare::chart_files((name.clone(), chart.map_err(failed)?)));
+    }
+    if args.roofline {
+        let chart = roofline_chart(records, devices, precision).map_err(failed)?;
+        all.extend(compare::chart_files((format!("{name}-roofline"), chart)));
+    }
+    files::write_all(folder, &all)
+}
+
+/// The number format of a name.
+fn precision(name: &str) -> Result<Precision, Diagnostic> {
+    use crate::kernel::{FORMATS, format_name};
+    let found = FORMATS
+        .into_iter()
+        .find(|format| format_name(*format) == name);
+    found.ok_or_else(|| {
+        Diagnostic::new(format!("unknown number format `{name}`"))
+            .suggest(name, FORMATS.map(format_name))
+    })
+}
+
+/// All shapes that the sizes span.
+fn shapes(args: &Args, named: &Named) -> Result<Vec<ShapeOf>, Diagnostic> {
+    let given: [(&'static str, &Option<Sizes>, Field); 13] = [
+        ("m", &args.m, |d| &mut d.m),
+        ("n", &args.n, |d| &mut d.n),
+        ("k", &args.k, |d| &mut d.k),
+        ("batch", &args.batch, |d| &mut d.batch),
+        ("query", &args.query, |d| &mut d.query),
+        ("context", &args.context, |d| &mut d.context),
+        ("heads", &args.heads, |d| &mut d.heads),
+        ("kv-heads", &args.kv_heads, |d| &mut d.kv_heads),
+        ("head-dim", &args.head_dim, |d| &mut d.head_dim),
+        ("weight-bits", &args.weight_bits, |d| &mut d.weight_bits),
+        ("group", &args.group, |d| &mut d.group),
+        ("image", &args.image, |d| &mut d.image),
+        ("filter", &args.filter, |d| &mut d.filter),
+    ];
+    let mut shapes: Vec<ShapeOf> = vec![(Vec::new(), Dims::default())];
+    for (name, values, field) in given {
+        let used = named.sizes.contains(&name);
+        if !used {
+            if values.is_some() {
+                return Err(
+                    Diagnostic::new(format!("`{}` has no size `{name}`", named.name))
+                        .help(format!("its sizes: {}", named.sizes.join(", "))),
+                );
+            }
+            continue;
+        }
+        let usual = *field(&mut Dims::default());
+        let values: Sizes = values.clone().unwrap_or_else(|| [usual].into());
+        if shapes.len() * values.len() > MOST_SHAPES {
+            return Err(Diagnostic::new(
+                "these ranges span more than a million shapes",
+            ));
+        }
+        shapes = spread(shapes, name, &values, field);
+    }
+    let fits = |sizes: &[(&str, u64)]| {
+        let product = sizes
+            .iter()
+            .try_fold(1u64, |all, (_, v)| all.checked_mul(*v));
+        product.is_some_and(|product| product <= MOST_TOGETHER)
+    };
+    match shapes.iter().find(|(sizes, _)| !fits(sizes)) {
+        None => Ok(shapes),
+        Some((sizes, _)) => {
+            let words: Vec<String> = sizes.iter().map(|(n, v)| format!("{n} {v}")).collect();
+            Err(
+                Diagnostic::new(format!("{} is too large: {}", named.name, words.join(", ")))
+                    .help("the product of all sizes may be at most 2^60"),
+            )
+        }
+    }
+}
+
+/// Every shape with every value of one more size.
+fn spread(shapes: Vec<ShapeOf>, name: &'static str, values: &[u64], field: Field) -> Vec<ShapeOf> {
+    let with = |(sizes, dims): &ShapeOf, value: u64| {
+        let (mut sizes, mut dims) = (sizes.clone(), *dims);
+        sizes.push((name, value));
+        *field(&mut dims) = value;
+        (sizes, dims)
+    };
+    let each = |shape: ShapeOf| values.iter().map(move |value| with(&shape, *value));
+    shapes.into_iter().flat_map(each).collect()
+}
+
+/// A size: `4096`, `1,2,4`, `1..8192*2` or `64..512+64`.
+fn sizes(text: &str) -> Result<Sizes, String> {
+    let wrong = || {
+        format!("`{text}` is no size; expected such as 4096, `1,2,4`, `1..8192*2` or `64..512+64`")
+    };
+    let number = |part: &str| {
+        let value = part.trim().parse::<u64>().map_err(|_| wrong())?;
+        match value {
+            0 => Err("a size of 0 leaves nothing to compute".to_string()),
+            value if value > MOST => Err(format!("{value} is too large: at most {MOST}")),
+            value => Ok(value),
+        }
+    };
+    let Some((first, rest)) = text.split_once("..") else {
+        let list: Result<Vec<u64>, String> = text.split(',').map(number).collect();
+        return list.map(Into::into);
+    };
+    let first = number(first)?;
+    let (last, step): (u64, Box<dyn Fn(u64) -> u64>) =
+        if let Some((last, by)) = rest.split_once('*') {
+            let by = number(by)?.max(2);
+            (number(last)?, Box::new(move |value| value * by))
+        } else if let Some((last, by)) = rest.split_once('+') {
+            let by = number(by)?;
+            (number(last)?, Box::new(move |value| value + by))
+        } else {
+            (number(rest)?, Box::new(|value| value * 2))
+        };
+    if last < first {
+        return Err(format!("`{text}` ends before it begins"));
+    }
+    let next = |value: &u64| Some(step(*value)).filter(|next| *next <= last);
+    let all: Vec<u64> = std::iter::successors(Some(first), next)
+        .take(MOST_SHAPES + 1)
+        .collect();
+    Ok(all.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_numbers_lists_and_ranges() {
+        let of = |text| sizes(text).map(|list| list.to_vec());
+        assert_eq!(of("4096"), Ok(vec![4096]));
+        assert_eq!(of("1,2,4"), Ok(vec![1, 2, 4]));
+        assert_eq!(of("1..8*2"), Ok(vec![1, 2, 4, 8]));
+        assert_eq!(of("1..8"), Ok(vec![1, 2, 4, 8]));
+        assert_eq!(of("64..200+64"), Ok(vec![64, 128, 192]));
+        assert!(of("0").is_err());
+        assert!(of("8..1*2").is_err());
+        assert!(of("x").is_err());
+        assert!(of("99999999999").is_err());
+    }
+}

@@ -1,0 +1,143 @@
+//! Devices side by side: what each can do, and how far computing has run ahead of memory.
+
+use serde::Serialize;
+
+use super::draw::{Bar, Bars, Chart, Measure, RenderError, Rendered, render};
+use super::tables::table;
+use crate::spec::{CpuSpec, DeviceClass, GpuSpec};
+use crate::units::{bytes_iec, rate, si};
+
+/// One device in a list.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeviceRecord {
+    /// Name in the catalogue.
+    pub name: String,
+    /// `gpu`, `tpu`, `asic`, `soc` or `cpu`.
+    pub class: &'static str,
+    /// Maker.
+    pub vendor: String,
+    /// Architecture family.
+    pub architecture: String,
+    /// Year of launch.
+    pub year: u16,
+    /// Compute units.
+    pub units: u32,
+    /// Dense 16-bit matrix peak, or the vector peak where there is none \[FLOP/s\].
+    pub flops_per_s: f64,
+    /// Memory \[B\].
+    pub memory_bytes: f64,
+    /// Its datasheet bandwidth \[B/s\].
+    pub bandwidth: f64,
+    /// Operations for each byte at which both limits meet.
+    pub ridge: f64,
+    /// Whether what kernels reach was measured on it.
+    pub measured: bool,
+}
+
+impl DeviceRecord {
+    /// A GPU or another accelerator.
+    pub fn of_gpu(gpu: &GpuSpec) -> Self {
+        let peak = &gpu.compute.peak;
+        let all = [&peak.bf16, &peak.fp16, &peak.fp32, &peak.fp8, &peak.int8];
+        let first = all.into_iter().flatten().next();
+        let flops = first.map_or(0.0, |figure| figure.value.0);
+        let bandwidth = gpu.memory.bandwidth.value.0;
+        Self {
+            name: gpu.name.clone(),
+            class: match gpu.class {
+                DeviceClass::Gpu => "gpu",
+                DeviceClass::Tpu => "tpu",
+                DeviceClass::Asic => "asic",
+                DeviceClass::Soc => "soc",
+            },
+            vendor: gpu.vendor.clone(),
+            architecture: gpu.architecture.clone(),
+            year: gpu.year,
+            units: gpu.compute.units.value,
+            flops_per_s: flops,
+            memory_bytes: gpu.memory.size.value.0,
+            bandwidth,
+            ridge: flops / bandwidth,
+            measured: !gpu.compute.achievable.estimate || !gpu.memory.achievable.estimate,
+        }
+    }
+
+    /// A CPU socket.
+    pub fn of_cpu(cpu: &CpuSpec) -> Self {
+        let flops = cpu.bf16.as_ref().unwrap_or(&cpu.fp32).value.0;
+        let bandwidth = cpu.memory.bandwidth.value.0;
+        Self {
+            name: cpu.name.clone(),
+            class: "cpu",
+            vendor: cpu.vendor.clone(),
+            architecture: cpu.architecture.clone(),
+            year: cpu.year,
+            units: cpu.cores.value,
+            flops_per_s: flops,
+            memory_bytes: cpu.memory.size.value.0,
+            bandwidth,
+            ridge: flops / bandwidth,
+            measured: false,
+        }
+    }
+}
+
+/// Devices as a table.
+pub fn text(records: &[DeviceRecord]) -> String {
+    let header = [
+        "device",
+        "class",
+        "year",
+        "family",
+        "units",
+        "FLOP/s",
+        "memory",
+        "bandwidth",
+        "FLOP/B",
+        "measured",
+    ]
+    .map(String::from);
+    let rows: Vec<Vec<String>> = records
+        .iter()
+        .map(|device| {
+            vec![
+                device.name.clone(),
+                device.class.into(),
+                device.year.to_string(),
+                device.architecture.clone(),
+                device.units.to_string(),
+                si(device.flops_per_s),
+                bytes_iec(device.memory_bytes),
+                rate(device.bandwidth),
+                format!("{:.0}", device.ridge),
+                if device.measured { "yes" } else { "family" }.into(),
+            ]
+        })
+        .collect();
+    table(&header, &rows)
+}
+
+/// Operations for each byte at the ridge of the roofline, by year: the widening gap.
+///
+/// # Errors
+/// The chart cannot be drawn.
+pub fn ridge_chart(records: &[DeviceRecord]) -> Result<Rendered, RenderError> {
+    let mut sorted: Vec<&DeviceRecord> = records.iter().collect();
+    sorted.sort_by(|a, b| a.year.cmp(&b.year).then_with(|| a.name.cmp(&b.name)));
+    let bar = |device: &DeviceRecord| Bar {
+        label: format!("{}  {}", device.year, device.name),
+        kind: "compute".into(),
+        value: device.ridge,
+    };
+    let chart = Bars {
+        title: "Computing has run ahead of memory".into(),
+        subtitle: "operations a device must do for each byte it moves to be busy: dense 16-bit \
+                   peak (vector peak where there is none) over datasheet bandwidth"
+            .into(),
+        axis: "ridge of the roofline [FLOP/B]".into(),
+        measure: Measure::Number,
+        signed: false,
+        bars: sorted.into_iter().map(bar).collect(),
+    };
+    render(&chart, chart.size())
+}

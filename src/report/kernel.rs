@@ -1,0 +1,249 @@
+//! Operators on devices: records, table, charts.
+
+use serde::Serialize;
+
+use super::draw::{
+    Chart, Measure, RenderError, Rendered, Roofline, RooflineDevice, RooflinePoint, Sweep,
+    SweepPoint, SweepSeries, render,
+};
+use super::tables::table;
+use crate::kernel::{Bound, Device, KernelCost, Unsupported, cost_on, format_name};
+use crate::model::Operator;
+use crate::spec::Precision;
+use crate::units::{duration, rate, si};
+
+/// One operator on one device.
+#[derive(Debug, Clone, Serialize)]
+pub struct KernelRecord {
+    /// The operator.
+    pub operator: &'static str,
+    /// The sizes that vary or that it was asked with, by name.
+    pub sizes: Vec<(&'static str, u64)>,
+    /// The device.
+    pub device: String,
+    /// Number format asked for.
+    pub format: &'static str,
+    /// Number format it runs as.
+    pub runs_as: &'static str,
+    /// Time \[s\].
+    pub time_s: f64,
+    /// Useful operations per second \[FLOP/s\].
+    pub flops_per_s: f64,
+    /// VRAM traffic per second \[B/s\].
+    pub bytes_per_s: f64,
+    /// Operations for each byte of VRAM traffic.
+    pub intensity: f64,
+    /// What decides the time.
+    pub bound_by: &'static str,
+    /// Kind of that, for colours.
+    #[serde(skip)]
+    pub kind: &'static str,
+    /// Rows and columns of a product's tiles.
+    pub tile: Option<[u64; 2]>,
+    /// Parts of K.
+    pub split: Option<u64>,
+}
+
+/// Predicts one operator, which may be several kernels in a row.
+///
+/// # Errors
+/// The device cannot compute in the format.
+pub fn record(
+    operators: &[Operator],
+    sizes: &[(&'static str, u64)],
+    precision: Precision,
+    device: &Device<'_>,
+) -> Result<KernelRecord, Unsupported> {
+    let costs: Vec<KernelCost> = operators
+        .iter()
+        .map(|op| cost_on(op, device))
+        .collect::<Result<_, _>>()?;
+    let time = |cost: &&KernelCost| cost.total_s(device);
+    let longest = costs.iter().max_by(|a, b| time(a).total_cmp(&time(b)));
+    let time_s: f64 = costs.iter().map(|cost| cost.total_s(device)).sum();
+    let flops: f64 = costs.iter().map(|cost| cost.flops).sum();
+    let bytes: f64 = costs.iter().map(|cost| cost.vram_bytes).sum();
+    let bound = longest.map_or(Bound::Launch, |cost| cost.bound(device));
+    let tiling = longest.and_then(|cost| cost.tiling);
+    Ok(KernelRecord {
+        operator: operators.first().map_or("", |op| op.name),
+        sizes: sizes.to_vec(),
+        device: device.name.to_string(),
+        format: format_name(precision),
+        // Streams of a format need no units that compute in it.
+        runs_as: format_name(device.runs_as(precision).unwrap_or(precision)),
+        time_s,
+        flops_per_s: flops / time_s,
+        bytes_per_s: bytes / time_s,
+        intensity: if bytes > 0.0 { flops / bytes } else { 0.0 },
+        bound_by: bound.words(),
+        kind: match bound {
+            Bound::Compute | Bound::Waves => "compute",
+            Bound::Vram => "vram",
+            Bound::Launch => "launch",
+        },
+        tile: tiling.map(|tiling| [tiling.rows, tiling.columns]),
+        split: tiling.map(|tiling| tiling.split),
+    })
+}
+
+/// The records as a table; the sizes shown are those that differ between them.
+pub fn text(records: &[KernelRecord]) -> String {
+    let varied = varied(records);
+    let mut header = vec!["device".to_string()];
+    header.extend(varied.iter().map(|name| (*name).to_string()));
+    let fixed = [
+        "time", "FLOP/s", "VRAM", "FLOP/B", "bound by", "tile", "split", "runs as",
+    ];
+    header.extend(fixed.map(String::from));
+    let rows: Vec<Vec<String>> = records
+        .iter()
+        .map(|record| {
+            let mut row = vec![record.device.clone()];
+            let size = |name: &&str| record.sizes.iter().find(|(other, _)| other == name);
+            let shown = |name| size(name).map_or_else(String::new, |(_, v)| v.to_string());
+            row.extend(varied.iter().map(shown));
+            let tile = record
+                .tile
+                .map(|[rows, columns]| format!("{rows}×{columns}"));
+            row.extend([
+                duration(record.time_s),
+                si(record.flops_per_s),
+                rate(record.bytes_per_s),
+                format!("{:.1}", record.intensity),
+                record.bound_by.to_string(),
+                tile.unwrap_or_default(),
+                record
+                    .split
+                    .map_or_else(String::new, |split| split.to_string()),
+                record.runs_as.to_string(),
+            ]);
+            row
+        })
+        .collect();
+    table(&header, &rows)
+}
+
+/// Names of the sizes that are not the same in all records.
+fn varied(records: &[KernelRecord]) -> Vec<&'static str> {
+    let Some(first) = records.first() else {
+        return Vec::new();
+    };
+    let same = |(name, value): &(&str, u64)| {
+        let of = |record: &KernelRecord| record.sizes.iter().find(|(n, _)| n == name).copied();
+        records
+            .iter()
+            .all(|record| of(record).is_some_and(|(_, other)| other == *value))
+    };
+    first
+        .sizes
+        .iter()
+        .filter(|size| !same(size))
+        .map(|(name, _)| *name)
+        .collect()
+}
+
+/// Rate over the one size that varies, a line for each device; `None` where none or several do.
+pub fn sweep_chart(records: &[KernelRecord]) -> Option<Result<Rendered, RenderError>> {
+    let [size] = varied(records).as_slice().try_into().ok()?;
+    let first = records.first()?;
+    let computes = records
+        .iter()
+        .any(|record| record.flops_per_s > record.bytes_per_s);
+    let value = |record: &KernelRecord| {
+        if computes {
+            record.flops_per_s
+        } else {
+            record.bytes_per_s
+        }
+    };
+    let mut series: Vec<SweepSeries> = Vec::new();
+    for record in records {
+        let at = record.sizes.iter().find(|(name, _)| *name == size)?.1;
+        let point = SweepPoint {
+            bytes: at as f64,
+            value: value(record),
+        };
+        match series.iter_mut().find(|line| line.label == record.device) {
+            Some(line) => line.points.push(point),
+            None => series.push(SweepSeries {
+                label: record.device.clone(),
+                points: vec![point],
+            }),
+        }
+    }
+    let chart = Sweep {
+        title: format!("{} in {} over {size}", first.operator, first.format),
+        subtitle: fixed_sizes(first, size),
+        x_axis: size.to_string(),
+        y_axis: if computes { "rate" } else { "VRAM traffic" }.into(),
+        measure: if computes {
+            Measure::FlopsPerSecond
+        } else {
+            Measure::BytesPerSecond
+        },
+        in_bytes: false,
+        log_y: true,
+        series,
+        limits: Vec::new(),
+    };
+    Some(render(&chart, chart.size()))
+}
+
+fn fixed_sizes(record: &KernelRecord, varied: &str) -> String {
+    let others = record.sizes.iter().filter(|(name, _)| *name != varied);
+    let words: Vec<String> = others
+        .map(|(name, value)| format!("{name} {value}"))
+        .collect();
+    words.join(", ")
+}
+
+/// The devices' rooflines with the operators on them.
+///
+/// # Errors
+/// The chart cannot be drawn, or a device lacks the format.
+pub fn roofline_chart(
+    records: &[KernelRecord],
+    devices: &[Device<'_>],
+    precision: Precision,
+) -> Result<Rendered, RenderError> {
+    let roofs = devices.iter().filter_map(|device| {
+        Some(RooflineDevice {
+            label: device.name.to_string(),
+            peak_flops: device.peak(precision).ok()?,
+            bandwidth: device.bandwidth,
+        })
+    });
+    let varied = varied(records);
+    let share = 1.0 / records.len().max(1) as f64;
+    let points = records.iter().filter(|record| record.flops_per_s > 0.0);
+    let label = |record: &KernelRecord| {
+        let sizes = record
+            .sizes
+            .iter()
+            .filter(|(name, _)| varied.contains(name));
+        let words: Vec<String> = sizes
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
+        format!("{} {}", record.operator, words.join(" "))
+    };
+    let chart = Roofline {
+        title: "Operators under the roofline".into(),
+        subtitle: format!(
+            "dense {} peak and achievable VRAM rate",
+            format_name(precision)
+        ),
+        devices: roofs.collect(),
+        points: points
+            .map(|record| RooflinePoint {
+                label: label(record).trim_end().to_string(),
+                intensity: record.intensity,
+                achieved_flops: record.flops_per_s,
+                time_share: share,
+                kind: record.kind.into(),
+            })
+            .collect(),
+        most_labels: 12,
+    };
+    render(&chart, chart.size())
+}

@@ -1,0 +1,132 @@
+//! Kernels on devices as if nobody had measured them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::kernels::Kernels;
+use super::score::median;
+use super::{Row, Subject};
+use crate::catalog::Catalog;
+use crate::report::draw::Measure;
+use crate::spec::{Diagnostic, Figure, GpuSpec, Precision, Share};
+use crate::units::Seconds;
+
+/// Kernels on devices whose own constants are withheld: what a datasheet and the other devices of
+/// the family give. That is the error to expect of a device that nobody has measured.
+#[derive(Debug)]
+pub struct UnseenKernels(Kernels);
+
+impl UnseenKernels {
+    /// All devices, each with what is known of the others.
+    ///
+    /// # Errors
+    /// A file of the catalogue cannot be read.
+    pub fn new(catalog: &Catalog) -> Result<Self, Diagnostic> {
+        let mut kernels = Kernels::new(catalog)?;
+        let all: BTreeMap<&str, &GpuSpec> = kernels
+            .devices
+            .values()
+            .map(|gpu| (gpu.name.as_str(), gpu.as_ref()))
+            .collect();
+        let all: Vec<&GpuSpec> = all.into_values().collect();
+        let without = |gpu: &Arc<GpuSpec>| Arc::new(withheld(gpu, &all));
+        let devices = kernels
+            .devices
+            .iter()
+            .map(|(name, gpu)| (name.clone(), without(gpu)))
+            .collect();
+        kernels.devices = devices;
+        Ok(Self(kernels))
+    }
+}
+
+impl Subject for UnseenKernels {
+    fn key(&self) -> &'static str {
+        "unseen-kernels"
+    }
+
+    fn needed(&self) -> &'static [&'static str] {
+        self.0.needed()
+    }
+
+    fn quantity(&self, class: &str) -> (&'static str, Measure, f64) {
+        self.0.quantity(class)
+    }
+
+    fn measured(&self, row: &Row<'_>) -> Result<f64, String> {
+        self.0.measured(row)
+    }
+
+    fn predict(&self, row: &Row<'_>) -> Result<f64, String> {
+        if row.text("op").starts_with("tp_allreduce") {
+            return Err("unsupported: an all-reduce is no matter of one device".into());
+        }
+        self.0.predict(row)
+    }
+
+    fn group(&self, row: &Row<'_>) -> String {
+        let device = self.0.device(row);
+        device.map_or_else(|_| row.text("gpu").to_string(), |gpu| gpu.name.clone())
+    }
+
+    fn class(&self, row: &Row<'_>) -> &'static str {
+        self.0.class(row)
+    }
+}
+
+/// A device with the medians of its relatives' constants in place of its own: of the others of its
+/// architecture that were measured, or of all others that were.
+fn withheld(gpu: &GpuSpec, all: &[&GpuSpec]) -> GpuSpec {
+    let mut changed = gpu.clone();
+    let share = |of: fn(&GpuSpec) -> &Figure<Share>| relatives(gpu, all, of, |share| share.0);
+    changed.compute.achievable_by_format = formats(gpu, all);
+    let own = |of: fn(&GpuSpec) -> &Figure<Share>| Share(share(of).unwrap_or(of(gpu).value.0));
+    changed.compute.achievable.value = own(|gpu| &gpu.compute.achievable);
+    changed.compute.attention.value = own(|gpu| &gpu.compute.attention);
+    changed.memory.achievable.value = own(|gpu| &gpu.memory.achievable);
+    let launch = relatives(gpu, all, |gpu| &gpu.launch, |launch| launch.0);
+    changed.launch.value = Seconds(launch.unwrap_or(gpu.launch.value.0));
+    changed
+}
+
+/// Medians of what its measured relatives reach in single formats.
+fn formats(gpu: &GpuSpec, all: &[&GpuSpec]) -> BTreeMap<Precision, Figure<Share>> {
+    let mut found: BTreeMap<Precision, Vec<&Figure<Share>>> = BTreeMap::new();
+    let related =
+        |other: &&&GpuSpec| other.name != gpu.name && other.architecture == gpu.architecture;
+    for other in all.iter().filter(related) {
+        for (format, share) in &other.compute.achievable_by_format {
+            if !share.estimate {
+                found.entry(*format).or_default().push(share);
+            }
+        }
+    }
+    let middle = |(format, shares): (Precision, Vec<&Figure<Share>>)| {
+        let values: Vec<f64> = shares.iter().map(|share| share.value.0).collect();
+        let value = Share(median(&values)?);
+        let first = (*shares.first()?).clone();
+        Some((format, Figure { value, ..first }))
+    };
+    found.into_iter().filter_map(middle).collect()
+}
+
+/// Median of one constant among a device's measured relatives.
+fn relatives<T>(
+    gpu: &GpuSpec,
+    all: &[&GpuSpec],
+    of: fn(&GpuSpec) -> &Figure<T>,
+    value: impl Fn(&T) -> f64,
+) -> Option<f64> {
+    let measured = |other: &&&GpuSpec| {
+        let figure = of(other);
+        other.name != gpu.name && !figure.estimate && figure.source != "estimate"
+    };
+    let of_those = |same: bool| -> Vec<f64> {
+        let others = all.iter().filter(measured);
+        others
+            .filter(|other| !same || other.architecture == gpu.architecture)
+            .map(|other| value(&of(other).value))
+            .collect()
+    };
+    median(&of_those(true)).or_else(|| median(&of_those(false)))
+}

@@ -1,0 +1,127 @@
+//! `narrows kernel` and `narrows validate kernels` from the outside.
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+const ROWS: &str = "\
+id,split,gpu,op,m,n,k,batch,seq,heads,kv_heads,head_dim,dtype,time_us,source
+a,calibration,A100 SXM 80GB,gemm,4096,4096,4096,,,,,,fp16,560,s
+b,validation,T4,gemm,4096,4096,4096,,,,,,bf16,5000,s
+c,validation,Abacus,gemm,1,1,1,,,,,,fp16,1,s
+";
+
+fn narrows(arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::cargo_bin("narrows")
+        .unwrap()
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let code = output.status.code().unwrap();
+    (code, text(&output.stdout), text(&output.stderr))
+}
+
+fn json(arguments: &[&str]) -> Value {
+    let (code, out, err) = narrows(&[&["--json"], arguments].concat());
+    assert_eq!(code, 0, "{err}");
+    serde_json::from_str(&out).unwrap()
+}
+
+#[test]
+fn ranges_span_shapes_and_devices() {
+    let devices = ["--on", "a100-sxm-80gb", "--on", "cpu-8-core"];
+    let sizes = [
+        "kernel", "gemm", "-m", "1..8*2", "-n", "64,128", "--dtype", "fp32",
+    ];
+    let records = json(&[&sizes[..], &devices[..]].concat());
+    let records = records.as_array().unwrap();
+    assert_eq!(records.len(), 2 * 4 * 2);
+    assert!(
+        records
+            .iter()
+            .all(|record| record["time_s"].as_f64().unwrap() > 0.0)
+    );
+}
+
+#[test]
+fn formats_that_run_as_another_say_so() {
+    let record = &json(&["kernel", "gemm", "--dtype", "fp8", "--on", "a100-sxm-80gb"])[0];
+    assert_eq!(
+        (&record["format"], &record["runs_as"]),
+        (&"fp8".into(), &"bf16".into())
+    );
+}
+
+#[test]
+fn bad_input_gets_one_clear_message() {
+    for (arguments, message) in [
+        (&["kernel", "gem", "--on", "t4"][..], "did you mean `gemm`?"),
+        (&["kernel", "gemm", "--on", "h10"], "unknown device `h10`"),
+        (&["kernel", "gemm"], "no device"),
+        (&["kernel", "gemm", "-m", "0", "--on", "t4"], "a size of 0"),
+        (
+            &["kernel", "gemm", "--heads", "8", "--on", "t4"],
+            "has no size `heads`",
+        ),
+        (
+            &["kernel", "gemm", "--dtype", "int8", "--on", "cpu-8-core"],
+            "has no int8 rate",
+        ),
+        (
+            &["kernel", "gemm", "--dtype", "fp7", "--on", "t4"],
+            "unknown number format",
+        ),
+        (&["validate", "kernel", "x.csv"], "did you mean `kernels`?"),
+    ] {
+        let (code, _, err) = narrows(arguments);
+        assert_eq!(code, 2, "{arguments:?}");
+        assert!(err.contains(message), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn validation_counts_every_row_and_writes_its_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rows.csv");
+    std::fs::write(&file, ROWS).unwrap();
+    let file = file.to_str().unwrap();
+    let out = folder.path().join("report");
+    let record = json(&["validate", "kernels", file, "-o", out.to_str().unwrap()]);
+    assert_eq!(record["summary"]["n"], 3);
+    assert_eq!(record["summary"]["not_run"], 1);
+    assert_eq!(record["rows"][2]["status"], "unknown device: Abacus");
+    assert_eq!(record["splits"]["validation"]["n"], 2);
+    let written = std::fs::read_to_string(out.join("kernels.csv")).unwrap();
+    assert!(
+        written
+            .lines()
+            .next()
+            .unwrap()
+            .ends_with("predicted,error,status")
+    );
+    for name in [
+        "kernels.json",
+        "kernels.md",
+        "kernels-all-gemm-from-1-GFLOP.svg",
+    ] {
+        assert!(out.join(name).is_file(), "{name}");
+    }
+    let part = json(&["validate", "kernels", file, "--split", "calibration"]);
+    assert_eq!(part["summary"]["n"], 1);
+}
+
+#[test]
+fn a_missing_column_and_an_unknown_split_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rows.csv");
+    std::fs::write(&file, ROWS.replace("time_us", "time")).unwrap();
+    let path = file.to_str().unwrap();
+    let (code, _, err) = narrows(&["validate", "kernels", path]);
+    assert!(
+        code == 2 && err.contains("lacks the needed column `time_us`"),
+        "{err}"
+    );
+    std::fs::write(&file, ROWS).unwrap();
+    let (code, _, err) = narrows(&["validate", "kernels", path, "--split", "valid"]);
+    assert!(code == 2 && err.contains("has no split `valid`"), "{err}");
+}
