@@ -103,7 +103,7 @@ fn same(a: &Trace, b: &Trace) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::cases(128))]
 
     /// Equal ranks are one class for each thing they do, and the run is the same.
     #[test]
