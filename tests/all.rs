@@ -1,7 +1,7 @@
 //! One integration binary, one module per behaviour.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-#[path = "all/bad_input.rs"]
+#[path = "all/bad_input/mod.rs"]
 mod bad_input;
 #[path = "all/catalogue_audit.rs"]
 mod catalogue_audit;

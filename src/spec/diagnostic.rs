@@ -49,16 +49,21 @@ impl Diagnostic {
         self
     }
 
-    /// The same message with the valid name nearest to `wrong`, or a list of what is valid.
+    /// The same message with the valid name nearest to `wrong`, or with what is valid: all of it
+    /// where that is short, else a few names that come nearest.
     pub fn suggest<'a>(self, wrong: &str, valid: impl IntoIterator<Item = &'a str>) -> Self {
         let valid: Vec<&str> = valid.into_iter().collect();
         match nearest(wrong, &valid) {
             Some(name) => self.help(format!("did you mean `{name}`?")),
             None if valid.is_empty() => self,
-            None if valid.len() <= 24 => {
+            None if valid.len() <= SHORT_LIST => {
                 self.help(format!("expected one of: {}", valid.join(", ")))
             }
-            None => self,
+            None => {
+                let few = ranked(wrong, &valid).into_iter().take(FEW);
+                let few: Vec<&str> = few.map(|(_, name)| name).collect();
+                self.help(format!("expected a name such as {}", few.join(", ")))
+            }
         }
     }
 
@@ -88,6 +93,10 @@ impl Diagnostic {
     }
 }
 
+/// Lists up to this long are given in full \[names\].
+const SHORT_LIST: usize = 10;
+/// Of longer lists, only so many names are given.
+const FEW: usize = 5;
 /// Lines longer than this are not shown with a message \[B\].
 const LONGEST_LINE: usize = 400;
 /// Messages are cut to this length, which only what a file holds can reach \[characters\].
@@ -141,13 +150,21 @@ impl Place {
 
 /// The valid name most like `wrong`, where one is near enough to be a slip of the pen.
 pub fn nearest<'a>(wrong: &str, valid: &[&'a str]) -> Option<&'a str> {
-    let wrong_lower = wrong.to_lowercase();
-    valid
-        .iter()
-        .map(|name| (score(&wrong_lower, &name.to_lowercase()), *name))
+    let first = ranked(wrong, valid).into_iter().next();
+    first
         .filter(|(score, _)| *score > 0.6)
-        .max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))
         .map(|(_, name)| name)
+}
+
+/// The valid names and their likeness to `wrong`, the most alike first.
+fn ranked<'a>(wrong: &str, valid: &[&'a str]) -> Vec<(f64, &'a str)> {
+    let wrong = wrong.to_lowercase();
+    let scored = valid
+        .iter()
+        .map(|name| (score(&wrong, &name.to_lowercase()), *name));
+    let mut ranked: Vec<(f64, &str)> = scored.collect();
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    ranked
 }
 
 /// Likeness from 0 to 1: edit distance, or containment of one name in the other.

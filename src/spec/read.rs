@@ -5,7 +5,7 @@ use serde_yaml::budget::Budget;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-use super::diagnostic::{Diagnostic, Place};
+use super::diagnostic::{Diagnostic, Place, nearest};
 
 /// A file's name and text.
 #[derive(Debug)]
@@ -279,13 +279,12 @@ const SYNTAX: [(&str, &str); 8] = [
 
 /// The message for a key or value that is none of the valid ones.
 fn unknown(what: &str, wrong: &str, valid: &[&str]) -> Diagnostic {
-    let diagnostic =
-        Diagnostic::new(format!("unknown {what} `{wrong}`")).suggest(wrong, valid.iter().copied());
-    if diagnostic.help.iter().any(|line| line.starts_with("did")) {
-        diagnostic.help(format!("valid here: {}", valid.join(", ")))
-    } else {
-        diagnostic
-    }
+    let diagnostic = Diagnostic::new(format!("unknown {what} `{wrong}`"));
+    let diagnostic = match nearest(wrong, valid) {
+        Some(name) => diagnostic.help(format!("did you mean `{name}`?")),
+        None => diagnostic,
+    };
+    diagnostic.help(format!("valid here: {}", valid.join(", ")))
 }
 
 /// The message for a value of the wrong type.

@@ -135,9 +135,12 @@ impl ValidationRecord {
     }
 }
 
+/// The pairs of each machine, by its name.
+type Machines<'a> = BTreeMap<&'a str, Vec<(f64, f64)>>;
+
 /// Sets of rows that differ only in the machine, one pair for each: the means of its rows.
 fn alike(rows: &[RowRecord]) -> Vec<Vec<(f64, f64)>> {
-    let mut sets: BTreeMap<&str, BTreeMap<&str, Vec<(f64, f64)>>> = BTreeMap::new();
+    let mut sets: BTreeMap<&str, Machines<'_>> = BTreeMap::new();
     for row in rows {
         if let (Some(set), Some(pair)) = (&row.alike, row.pair()) {
             let machines = sets.entry(set).or_default();
@@ -149,8 +152,7 @@ fn alike(rows: &[RowRecord]) -> Vec<Vec<(f64, f64)>> {
         let sum = pairs.iter().fold((0.0, 0.0), |s, p| (s.0 + p.0, s.1 + p.1));
         (sum.0 / n, sum.1 / n)
     };
-    let set =
-        |machines: BTreeMap<&str, Vec<(f64, f64)>>| machines.into_values().map(middle).collect();
+    let set = |machines: Machines<'_>| machines.into_values().map(middle).collect();
     sets.into_values().map(set).collect()
 }
 

@@ -16,16 +16,20 @@ const BANDWIDTH: f64 = 50e9;
 fn plain_library() -> LibrarySpec {
     let figure = |value: &str| format!("{{value: {value}, source: test}}");
     let hop = figure("2 us");
+    let timing = "{ring-simple: {base: 0 s, hop: 2 us, share: 1.0, source: test}}";
     let text = format!(
-        "kind: library\nname: plain\nprotocols:\n  only:\n    base: {}\n    \
+        "kind: library\nname: plain\nprotocols:\n  simple:\n    base: {}\n    \
          hop: {{gpu_link: {hop}, pcie: {hop}, network: {hop}}}\n    bandwidth_share: {}\n\
-         channel_units: {}\nslice: {}\n",
+         generations:\n  any:\n    architectures: [ampere]\n    ll_limit: {}\n    \
+         gpu_link: {timing}\n    pcie: {timing}\n    network: {timing}\n\
+         default_generation: any\nchannel_units: {}\nslice: {}\n",
         figure("0 s"),
         figure("1.0"),
+        figure("100 GB/s"),
         figure("1"),
         figure("1 MiB"),
     );
-    parse(&Source::new("plain.yaml", text)).unwrap()
+    parse(&Source::new("plain.yaml", text)).unwrap_or_else(|e| panic!("{}", e.render()))
 }
 
 /// `n` GPUs on one non-blocking switch; a link of `BANDWIDTH` each.

@@ -1,0 +1,365 @@
+//! Topology files.
+
+use crate::cli::{folder, narrows};
+
+use super::{Case, FLOWS, MACHINE, machine, messages, with};
+
+#[test]
+fn topologies() {
+    let m = |from, to| with(MACHINE, from, to);
+    let link = "{from: \"gpu[0-1]\", to: cpu0, use: pcie4-x16}";
+    let plain = |rest: &str| with(MACHINE, "use: pcie4-x16", rest);
+    let cases = [
+        machine(
+            "unknown key",
+            m("links:", "lnks:"),
+            &["m.yaml:6", "`lnks`", "`links`"],
+        ),
+        machine(
+            "unknown key of a link",
+            m("use:", "uses:"),
+            &["m.yaml:7", "`uses`", "`use`"],
+        ),
+        machine(
+            "unknown device",
+            m("a100-pcie-80gb", "a100-pci-80gb"),
+            &["m.yaml:5", "`a100-pci-80gb`", "`a100-pcie-80gb`"],
+        ),
+        machine(
+            "unknown link",
+            m("pcie4-x16", "pcie4-x17"),
+            &["m.yaml:7", "`pcie4-x16`"],
+        ),
+        machine(
+            "a link for a device",
+            m("epyc-7742", "pcie4-x16"),
+            &["m.yaml:4", "not a device but a link"],
+        ),
+        machine(
+            "wire to nothing",
+            m("to: cpu0", "to: cpu1"),
+            &["m.yaml:7", "`cpu1`", "`cpu0`"],
+        ),
+        machine(
+            "duplicate device",
+            m("cpu0: epyc-7742", "gpu1: epyc-7742"),
+            &["m.yaml:5", "gpu1"],
+        ),
+        machine(
+            "duplicate key",
+            m("  gpu[0-1]", "  cpu0: epyc-7742\n  gpu[0-1]"),
+            &["m.yaml:5", "cpu0"],
+        ),
+        machine(
+            "duplicate top key",
+            m("links:", "name: n\nlinks:"),
+            &["m.yaml:6", "name"],
+        ),
+        machine(
+            "wired to itself",
+            m(link, "{from: cpu0, to: cpu0, use: pcie4-x16}"),
+            &[":7"],
+        ),
+        machine(
+            "ends that do not match",
+            m(link, "{from: \"gpu[0-1]\", to: [cpu0], use: pcie4-x16}"),
+            &["m.yaml:7"],
+        ),
+        machine(
+            "no link",
+            plain("count: 2"),
+            &["m.yaml:7", "neither `use` nor `bandwidth`"],
+        ),
+        machine(
+            "both a link and figures",
+            plain("use: pcie4-x16, bandwidth: 1 GB/s"),
+            &["m.yaml:7", "`bandwidth`"],
+        ),
+        machine(
+            "missing unit",
+            plain("bandwidth: 26"),
+            &["m.yaml:7", "`26` has no unit", "26 GB/s"],
+        ),
+        machine(
+            "wrong unit",
+            plain("bandwidth: 26 GB"),
+            &["m.yaml:7", "GB/s"],
+        ),
+        machine(
+            "unknown unit",
+            plain("bandwidth: 26 GB/m"),
+            &["m.yaml:7", "GB/s"],
+        ),
+        machine(
+            "negative",
+            plain("bandwidth: -26 GB/s"),
+            &["m.yaml:7", "negative"],
+        ),
+        machine("zero", plain("bandwidth: 0 GB/s"), &["m.yaml:7", "0"]),
+        machine(
+            "absurdly small",
+            plain("bandwidth: 1e-300 GB/s"),
+            &["m.yaml:7", "small"],
+        ),
+        machine("NaN", plain("bandwidth: nan GB/s"), &["m.yaml:7", "finite"]),
+        machine(
+            "infinite",
+            plain("bandwidth: inf GB/s"),
+            &["m.yaml:7", "finite"],
+        ),
+        machine(
+            "overflow",
+            plain("bandwidth: 1e999 GB/s"),
+            &["m.yaml:7", "finite"],
+        ),
+        machine(
+            "absurdly large",
+            plain("bandwidth: 1e30 GB/s"),
+            &["m.yaml:7", "absurdly"],
+        ),
+        machine("bare NaN", plain("bandwidth: .nan"), &["m.yaml:7"]),
+        machine(
+            "zero links",
+            m("pcie4-x16}", "pcie4-x16, count: 0}"),
+            &["m.yaml:7", "1 to 1024"],
+        ),
+        machine(
+            "negative count",
+            m("pcie4-x16}", "pcie4-x16, count: -1}"),
+            &["m.yaml:7", "-1"],
+        ),
+        machine(
+            "fraction",
+            m("pcie4-x16}", "pcie4-x16, count: 1.5}"),
+            &["m.yaml:7", "1.5"],
+        ),
+        machine(
+            "word for a count",
+            m("pcie4-x16}", "pcie4-x16, count: two}"),
+            &["m.yaml:7", "two"],
+        ),
+        machine(
+            "huge count",
+            m("pcie4-x16}", "pcie4-x16, count: 99999999999}"),
+            &["m.yaml:7"],
+        ),
+        machine(
+            "unknown class",
+            plain("bandwidth: 1 GB/s, class: pci"),
+            &["m.yaml:7", "`pcie`"],
+        ),
+        machine(
+            "no devices",
+            "kind: topology\nname: m\n".into(),
+            &["m", "GPU"],
+        ),
+        machine("no name", m("name: m\n", ""), &["m.yaml", "`name`"]),
+        machine(
+            "a list in a mapping",
+            m("  cpu0: epyc", "  - cpu0: epyc"),
+            &["m.yaml:5"],
+        ),
+        machine(
+            "links as a word",
+            m(&format!("\n  - {link}"), " none"),
+            &["m.yaml:6"],
+        ),
+        machine(
+            "empty devices",
+            m("  cpu0: epyc-7742\n  gpu[0-1]: a100-pcie-80gb\n", ""),
+            &["m.yaml"],
+        ),
+        machine(
+            "bad range",
+            m("gpu[0-1]:", "gpu[1-0]:"),
+            &["m.yaml:5", "`1-0`"],
+        ),
+        machine(
+            "open bracket",
+            m("gpu[0-1]:", "\"gpu[0-1\":"),
+            &["m.yaml:5", "bracket"],
+        ),
+        machine(
+            "huge range",
+            m("gpu[0-1]:", "gpu[0-99999999999]:"),
+            &["m.yaml:5", "1048576"],
+        ),
+        machine(
+            "huge product",
+            m("gpu[0-1]:", "gpu[0-9999][0-9999]:"),
+            &["m.yaml:5", "1048576"],
+        ),
+        machine(
+            "a blank in a name",
+            m("cpu0: epyc", "cpu 0: epyc"),
+            &["m.yaml:4", "cpu 0"],
+        ),
+        machine("tab", m("  cpu0", "\tcpu0"), &["m.yaml:4"]),
+        machine("open quote", m("name: m", "name: \"m"), &["m.yaml"]),
+        machine("open brace", m("pcie4-x16}", "pcie4-x16"), &["m.yaml"]),
+        machine(
+            "name with a path",
+            m("name: m", "name: ../m"),
+            &["m.yaml:2", "../m"],
+        ),
+        machine(
+            "no name at all",
+            m("name: m", "name: \"\""),
+            &["m.yaml:2", "name"],
+        ),
+        machine(
+            "replaces nothing",
+            m("devices:", "replace: {a100: h100-pcie-80gb}\ndevices:"),
+            &["m.yaml:3", "a100"],
+        ),
+    ];
+    snapshot!(messages(&cases));
+}
+
+#[test]
+fn disconnected_groups() {
+    let two = "kind: topology\nname: m\ndevices:\n  gpu[0-1]: a100-pcie-80gb\n";
+    let halves = with(MACHINE, "gpu[0-1]\", to", "gpu0\", to");
+    let collective = |what, text: String| Case {
+        what,
+        files: vec![("m.yaml", text)],
+        args: vec!["collective", "all-reduce", "m.yaml"],
+        words: vec!["no path", "gpu0", "gpu1", "`m`"],
+    };
+    let mut flows = machine(
+        "flows",
+        halves.clone(),
+        &["w.yaml:4", "no path", "gpu0", "gpu1"],
+    );
+    flows.files[1].1 = FLOWS.into();
+    let cases = [
+        machine(
+            "no wire at all",
+            two.into(),
+            &["no path", "gpu0", "gpu1", "`m`"],
+        ),
+        machine(
+            "one GPU apart",
+            halves.clone(),
+            &["no path", "gpu0", "gpu1", "`m`"],
+        ),
+        collective("collective", halves),
+        flows,
+    ];
+    snapshot!(messages(&cases));
+}
+
+#[test]
+fn uses() {
+    let used = |name: &str, base: &str| format!("kind: topology\nname: {name}\nuse: {base}\n");
+    let case = |what, files, words: &[&'static str]| Case {
+        what,
+        files,
+        args: vec!["topo", "show", "a.yaml"],
+        words: words.to_vec(),
+    };
+    let deep = (0..200)
+        .map(|i| (format!("t{i}.yaml"), used("t", &format!("t{}.yaml", i + 1))))
+        .collect::<Vec<_>>();
+    let mut deep: Vec<(&str, String)> = deep.iter().map(|(n, t)| (n.as_str(), t.clone())).collect();
+    deep.push(("a.yaml", used("a", "t0.yaml")));
+    let parts = |name: &str, base: &str| {
+        format!("kind: topology\nname: {name}\nparts:\n  p[0-999]: {{use: {base}}}\n")
+    };
+    let empty = "kind: topology\nname: e\n".to_string();
+    let cases = [
+        case(
+            "itself",
+            vec![("a.yaml", used("a", "a.yaml"))],
+            &["a.yaml:3", "itself", "→"],
+        ),
+        case(
+            "itself by another way",
+            vec![("a.yaml", used("a", "./x/.././a.yaml")), ("x/y", "".into())],
+            &["a.yaml:3", "itself"],
+        ),
+        case(
+            "two files",
+            vec![
+                ("a.yaml", used("a", "b.yaml")),
+                ("b.yaml", used("b", "./a.yaml")),
+            ],
+            &["b.yaml:3", "itself", "a.yaml → b.yaml"],
+        ),
+        case(
+            "parts",
+            vec![("a.yaml", parts("a", "a.yaml"))],
+            &["a.yaml:4", "itself"],
+        ),
+        case(
+            "unknown base",
+            vec![("a.yaml", used("a", "dgx-a100-80g"))],
+            &["a.yaml:3", "`dgx-a100-80gb`"],
+        ),
+        case(
+            "missing base",
+            vec![("a.yaml", used("a", "b.yaml"))],
+            &["a.yaml:3", "b.yaml"],
+        ),
+        case(
+            "a workload for a base",
+            vec![("a.yaml", used("a", "gpt-1.3b-train"))],
+            &["a.yaml:3", "not a topology"],
+        ),
+        case(
+            "a fault in the base",
+            vec![
+                ("a.yaml", used("a", "b.yaml")),
+                ("b.yaml", with(MACHINE, "pcie4", "pci4")),
+            ],
+            &["b.yaml:7", "pcie"],
+        ),
+        case("many levels", deep, &["nested"]),
+        case(
+            "parts of parts of nothing",
+            vec![
+                ("a.yaml", parts("a", "b.yaml")),
+                ("b.yaml", parts("b", "c.yaml")),
+                ("c.yaml", parts("c", "d.yaml")),
+                ("d.yaml", parts("d", "e.yaml")),
+                ("e.yaml", empty),
+            ],
+            &["yaml:4", "parts"],
+        ),
+    ];
+    snapshot!(messages(&cases));
+}
+
+#[test]
+fn two_machines_of_one_name() {
+    let dir = folder(&[("a.yaml", MACHINE), ("b.yaml", MACHINE), ("f.yaml", FLOWS)]);
+    let run = narrows(dir.path(), &["compare", "a.yaml", "b.yaml", "-w", "f.yaml"]);
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("b.yaml:2") && run.stderr.contains("a.yaml"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn large_machines_end_in_time() {
+    let gpus = "kind: topology\nname: m\ndevices:\n  s: nvswitch-3\n  \
+                gpu[0-1999]: h100-sxm-80gb\nlinks:\n  \
+                - {from: \"gpu[0-1999]\", to: s, use: nvlink4}\n";
+    let dir = folder(&[("m.yaml", gpus)]);
+    for args in [["topo", "check"], ["topo", "show"]] {
+        let run = narrows(dir.path(), &[&args[..], &["m.yaml"]].concat());
+        assert_eq!(run.code, 0, "{}", run.stderr);
+    }
+    let wires = "kind: topology\nname: m\ndevices:\n  h[0-9999]: {host: {}}\nlinks:\n  \
+                 - {from: \"h[0-9999]\", to: \"h[0-9999]\", bandwidth: 1 GB/s, wiring: every}\n";
+    let dir = folder(&[("m.yaml", wires)]);
+    let run = narrows(dir.path(), &["topo", "check", "m.yaml"]);
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("m.yaml:6") && run.stderr.contains("wires"),
+        "{}",
+        run.stderr
+    );
+}
