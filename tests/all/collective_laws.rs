@@ -16,7 +16,8 @@ const BANDWIDTH: f64 = 50e9;
 fn plain_library() -> LibrarySpec {
     let figure = |value: &str| format!("{{value: {value}, source: test}}");
     let hop = figure("2 us");
-    let timing = "{ring-simple: {base: 0 s, hop: 2 us, share: 1.0, source: test}}";
+    let one = "{base: 0 s, hop: 2 us, share: 1.0, source: test}";
+    let timing = format!("{{ring-simple: {one}, point-to-point-simple: {one}}}");
     let text = format!(
         "kind: library\nname: plain\nprotocols:\n  simple:\n    base: {}\n    \
          hop: {{gpu_link: {hop}, pcie: {hop}, network: {hop}}}\n    bandwidth_share: {}\n\

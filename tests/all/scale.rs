@@ -26,7 +26,8 @@ fn job(parallel: &str, accumulate: u32) -> Loaded {
     training(&format!(
         "kind: training
 name: job
-model: {{kind: model, name: m, source: test, layers: 16, hidden: 1024, heads: 16, kv_heads: 16, ffn: 4096, vocabulary: 1,
+model: {{kind: model, name: m, source: test, layers: 16, hidden: 1024, heads: 16, kv_heads: 16,
+  ffn: 4096, vocabulary: 1,
   max_sequence: 2048, activation: gelu, norm: layernorm, position: rope, tied_embeddings: true}}
 precision: bf16
 sequence: 2048
