@@ -2,6 +2,7 @@
 
 use super::Case;
 use super::draw::{Lane, Mark, Roofline, RooflineDevice, RooflinePoint, Span, Timeline};
+use super::sentence::capitalised;
 use crate::analysis::{roofline_points, timeline};
 use crate::kernel::{peak, vram_bandwidth};
 use crate::spec::Precision;
@@ -85,12 +86,4 @@ pub(super) fn under_the_roof(case: &Case<'_>) -> Option<Roofline> {
             .collect(),
         most_labels: NAMED_KERNELS,
     })
-}
-
-fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    match chars.next() {
-        Some(first) => first.to_uppercase().collect::<String>() + chars.as_str(),
-        None => String::new(),
-    }
 }

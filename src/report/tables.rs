@@ -6,7 +6,7 @@ use super::record::unit_name;
 use super::{Case, Comparison};
 use crate::fabric::ResourceKind;
 use crate::plan::Unit;
-use crate::units::{bytes_iec, duration, factor, percent, rate, si};
+use crate::units::{bytes_iec, duration, percent, rate, si};
 
 /// One line below the header and none elsewhere.
 const STYLE: TableStyle =
@@ -161,9 +161,4 @@ fn peak_vram(case: &Case<'_>) -> String {
             percent(share)
         )
     })
-}
-
-/// How much faster the first of two times is.
-pub fn speedup(slow_s: f64, fast_s: f64) -> String {
-    factor(slow_s / fast_s)
 }
