@@ -106,6 +106,36 @@ impl LaunchMode {
     }
 }
 
+/// By what time one of several ways is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Choice {
+    /// The time that is predicted. Then more capacity on a link never slows a collective.
+    #[default]
+    Predicted,
+    /// On one machine the time that the library's published cost model believes. It errs by a
+    /// factor of up to 2, which shows as jumps in measured curves; a faster link can lead it to a
+    /// slower way.
+    Library,
+}
+
+impl Choice {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Predicted, Self::Library];
+
+    /// As typed on the command line.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Predicted => "predicted",
+            Self::Library => "library",
+        }
+    }
+
+    /// The choice of a key.
+    pub fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|choice| choice.key() == key)
+    }
+}
+
 /// What is not left to the library.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Forced {
@@ -115,4 +145,6 @@ pub struct Forced {
     pub protocol: Option<String>,
     /// Without reduction in switches (`NCCL_NVLS_ENABLE=0`).
     pub without_switches: bool,
+    /// By what the rest is chosen.
+    pub choice: Choice,
 }

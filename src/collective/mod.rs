@@ -20,7 +20,7 @@ mod steps;
 mod timing;
 mod tree;
 
-pub use algorithm::{Algorithm, Forced, LaunchMode};
+pub use algorithm::{Algorithm, Choice, Forced, LaunchMode};
 pub use channels::Channel;
 pub use communicator::Communicator;
 pub use explain::{Way, ways};

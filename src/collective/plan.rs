@@ -1,6 +1,6 @@
 //! A collective as one activity: the algorithm and protocol that the library takes.
 
-use super::algorithm::{Algorithm, LaunchMode};
+use super::algorithm::{Algorithm, Choice, LaunchMode};
 use super::communicator::Communicator;
 use super::operation::Operation;
 use super::pattern::Pattern;
@@ -40,6 +40,8 @@ pub(super) struct Candidate {
     pub protocol: String,
     pub times: Times,
     pub demands: Demands,
+    /// Time when nothing else runs \[s\].
+    pub total_s: f64,
     /// What the library believes it takes \[s\]; the measured time where it is silent.
     pub believed_s: f64,
 }
@@ -53,23 +55,22 @@ impl Communicator<'_> {
         if self.size() < 2 {
             return Ok(nothing(bytes));
         }
-        let chosen = self.choose(operation, bytes)?;
+        let tuned = self.tuned(operation, bytes);
+        let chosen = tuned.choose(operation, bytes)?;
         let rate = chosen.times.rate;
-        let fill_s = self.pipeline_fill(operation, bytes, rate);
-        let latency_s = chosen.times.latency_s + fill_s;
         let mut demands = chosen.demands;
-        self.add_channel_units(&mut demands, rate);
+        tuned.add_channel_units(&mut demands, rate);
         Ok(CollectivePlan {
             algorithm: chosen.pattern.algorithm.key(),
             protocol: chosen.protocol,
             channels: chosen.pattern.channels,
-            latency_s,
+            latency_s: chosen.total_s - bytes / rate,
             base_s: chosen.times.base_s,
             steps: chosen.pattern.steps(),
             bytes,
             demands,
             limit: f64::INFINITY,
-            alone_s: latency_s + bytes / rate,
+            alone_s: chosen.total_s,
         })
     }
 
@@ -81,11 +82,8 @@ impl Communicator<'_> {
         if candidates.iter().any(direct) {
             candidates.retain(direct);
         }
-        let alone = self.machines.len() == 1;
-        let cost = |c: &Candidate| match alone {
-            true => c.believed_s,
-            false => c.times.total(bytes),
-        };
+        let by_library = self.forced.choice == Choice::Library && self.machines.len() == 1;
+        let cost = |c: &Candidate| if by_library { c.believed_s } else { c.total_s };
         let best = candidates.into_iter().reduce(|best, next| {
             if cost(&next) < cost(&best) {
                 next
@@ -128,6 +126,7 @@ impl Communicator<'_> {
         bytes: f64,
     ) -> Option<Candidate> {
         let (times, demands) = self.times(pattern, name, bytes)?;
+        let total_s = times.total(bytes) + self.pipeline_fill(operation, bytes, times.rate);
         let one_machine = self.machines.len() == 1;
         let believed = match one_machine {
             true => self.believed_s(operation, pattern, name, protocol, bytes),
@@ -138,7 +137,8 @@ impl Communicator<'_> {
             protocol: name.to_string(),
             times,
             demands,
-            believed_s: believed.unwrap_or_else(|| times.total(bytes)),
+            total_s,
+            believed_s: believed.unwrap_or(total_s),
         })
     }
 

@@ -1,9 +1,9 @@
 //! Two times of an algorithm: the one the library believes when it chooses, and the measured one.
 //!
 //! The library's belief is the cost model it publishes (NCCL 2.30 `src/graph/tuning.cc`): a
-//! latency and a bandwidth for each algorithm and protocol. It errs by a factor of up to 2, and its
-//! errors show as jumps in measured curves; so it decides the choice here too, on one machine.
-//! Between machines tuner plugins of the network's maker decide, and the faster one is taken.
+//! latency and a bandwidth for each algorithm and protocol. It errs by a factor of up to 2, so that
+//! a faster link can lead it to a slower way. Choices are made by the measured times unless the
+//! library's own is asked for; its belief is printed beside them.
 
 use std::borrow::Cow;
 

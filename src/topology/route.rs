@@ -198,8 +198,8 @@ fn spread(
             wires.sort_unstable();
             for (link, other) in wires {
                 let wire = &graph[link];
-                let part = share * f64::from(wire.count).min(links[other.index()])
-                    / links[at.index()];
+                let part =
+                    share * f64::from(wire.count).min(links[other.index()]) / links[at.index()];
                 let forward = graph.edge_endpoints(link).is_some_and(|(a, _)| a == at);
                 route.hops.push(Hop {
                     link,
