@@ -210,7 +210,7 @@ fn folded_plans_run_as_unfolded_ones() {
             plain.unfold();
             assert_close(step_s(&folded), step_s(&plain), 1e-9);
             let scale = Scale {
-                kind: ResourceKind::Vram,
+                of: Scaled::Kind(ResourceKind::Vram),
                 factor: 1.3,
             };
             let times = [&folded, &plain].map(|plan| step_time(plan, scale).unwrap());
