@@ -21,7 +21,7 @@ pub use memory::{DeviceMemory, device_memory};
 pub use outcome::{Bottleneck, Outcome, PhaseOutcome, TimeBy, analyse};
 pub use roofline::{RooflinePoint, roofline_points};
 pub use sensitivity::{ResourceSensitivity, resource_sensitivities, sensitivities};
-pub use simulate::{AnalysisError, Scale, simulate, step_time};
+pub use simulate::{AnalysisError, Scale, Scaled, simulate, step_time};
 pub use timeline::{Stretch, TimelineLane, timeline};
 pub use upgrade::{Upgrade, find_upgrade};
 pub use utilisation::link_utilisation;

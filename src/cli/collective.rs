@@ -44,8 +44,9 @@ pub struct Args {
     /// Only this protocol of the library: ll, ll128, simple.
     #[arg(long, value_name = "NAME")]
     protocol: Option<String>,
-    /// Choose a way by its `predicted` time, or as the `library` would by the times it believes.
-    #[arg(long, value_name = "HOW", default_value = "predicted")]
+    /// Choose a way as a library `tuned` on such links would, or as the `library` does by the times
+    /// that its published cost model believes.
+    #[arg(long, value_name = "HOW", default_value = "tuned")]
     choice: String,
     /// How kernels are launched: processes, one-process, host-timed or graph.
     #[arg(long, value_name = "MODE", default_value = "processes")]

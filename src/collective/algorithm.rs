@@ -106,26 +106,28 @@ impl LaunchMode {
     }
 }
 
-/// By what time one of several ways is chosen.
+/// How one of several ways is chosen on one machine; across machines the time that is predicted
+/// decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Choice {
-    /// The time that is predicted. Then more capacity on a link never slows a collective.
+    /// Of the ways that the library's published cost model would take over links as fast as these
+    /// or slower, the one that is predicted to be fastest: what a library that was tuned on such
+    /// links does. A faster link only adds ways, so it never slows a collective.
     #[default]
-    Predicted,
-    /// On one machine the time that the library's published cost model believes. It errs by a
-    /// factor of up to 2, which shows as jumps in measured curves; a faster link can lead it to a
-    /// slower way.
+    Tuned,
+    /// The way that the library's cost model believes to be fastest. It errs by a factor of up to
+    /// 2, and a faster link can lead it to a slower way.
     Library,
 }
 
 impl Choice {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Predicted, Self::Library];
+    pub const ALL: [Self; 2] = [Self::Tuned, Self::Library];
 
     /// As typed on the command line.
     pub fn key(self) -> &'static str {
         match self {
-            Self::Predicted => "predicted",
+            Self::Tuned => "tuned",
             Self::Library => "library",
         }
     }

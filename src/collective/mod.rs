@@ -7,6 +7,7 @@
 
 mod algorithm;
 mod bandwidth;
+mod belief;
 mod channels;
 mod communicator;
 mod explain;

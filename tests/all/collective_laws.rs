@@ -3,7 +3,7 @@
 use crate::close::assert_close;
 use crate::machines::{from_yaml, shipped};
 use narrows::catalog::Catalog;
-use narrows::collective::{Communicator, Operation, expand_steps};
+use narrows::collective::{Choice, Communicator, Forced, Operation, expand_steps};
 use narrows::engine::{Activity, Limit, Options, Program, Static, run};
 use narrows::fabric::{Fabric, ResourceKind, Transport};
 use narrows::spec::{Kind, LibrarySpec, Source, parse};
@@ -214,6 +214,27 @@ fn a_pcie_ring_crosses_the_sockets_once_each_way() {
             .filter(|path| path.demands.of(*direction) > 0.0);
         assert_eq!(crossings.count(), 1, "{}", fabric.resource(*direction).name);
     }
+}
+
+/// A library that goes by its own cost model can be led astray: NCCL's has a pair of A100 leave
+/// the LL protocol too early where links are fast. The default does not follow it there.
+#[test]
+fn a_librarys_own_choice_can_slow_a_collective_on_a_faster_link() {
+    let time = |rate: u32, choice: Choice| {
+        let fabric = from_yaml(&format!(
+            "kind: topology\nname: pair\ndevices:\n  gpu[0-1]: a100-sxm-80gb\nlinks:\n  \
+             - {{from: gpu0, to: gpu1, class: gpu-link, bandwidth: {rate} GB/s}}\n"
+        ));
+        let all = Communicator::new(&fabric, &LIBRARIES[1], fabric.topology.gpus()).unwrap();
+        let forced = Forced {
+            choice,
+            ..Forced::default()
+        };
+        let plan = all.forced(forced).plan(Operation::AllReduce, 1048576.0);
+        plan.unwrap().alone_s
+    };
+    assert!(time(249, Choice::Library) > 1.3 * time(226, Choice::Library));
+    assert!(time(249, Choice::Tuned) < time(226, Choice::Tuned));
 }
 
 /// The plain library and a real one.

@@ -1,7 +1,7 @@
 //! Large jobs: what stands for others, pipelines, and the closed forms they must meet.
 
 use crate::close::assert_close;
-use narrows::analysis::{Scale, analyse, simulate, step_time};
+use narrows::analysis::{Scale, Scaled, analyse, simulate, step_time};
 use narrows::catalog::{Catalog, load};
 use narrows::engine::ActivityId;
 use narrows::fabric::{Fabric, ResourceKind};

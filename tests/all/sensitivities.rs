@@ -46,12 +46,12 @@ fn check(found: &[(String, u64, f64)], expected: &[(&str, u64, f64)]) {
 
 #[test]
 fn links_that_are_equally_busy_count_together() {
-    check(&slopes("20", "2 GB"), &[("a0–r0", 2, -1.0)]);
+    check(&slopes("20", "2 GB"), &[("a0→r0", 2, -1.0)]);
 }
 
 #[test]
 fn one_link_in_common_counts_alone() {
-    check(&slopes("5", "2 GB"), &[("r0–r1", 1, -1.0)]);
+    check(&slopes("5", "2 GB"), &[("r0→r1", 1, -1.0)]);
 }
 
 /// Until the smaller flow ends at 0.4 s the trunk binds both; then the larger one's own link
@@ -63,5 +63,5 @@ fn two_links_that_bind_in_turn_share_the_step() {
     let slope = |before: f64, after: f64| (after / before).ln() / 1.01f64.ln();
     let trunk = slope(0.65, 0.4 / 1.01 + 0.25);
     let link = slope(0.65, 0.4 + 0.25 / 1.01);
-    check(&found, &[("r0–r1", 1, trunk), ("a0–r0", 1, link)]);
+    check(&found, &[("r0→r1", 1, trunk), ("a0→r0", 1, link)]);
 }
