@@ -7,6 +7,7 @@ use narrows::collective::{Choice, Communicator, Forced, Operation, expand_steps}
 use narrows::engine::{Activity, Limit, Options, Program, Static, run};
 use narrows::fabric::{Fabric, ResourceKind, Transport};
 use narrows::spec::{Kind, LibrarySpec, Source, parse};
+use narrows::topology::cluster;
 use proptest::prelude::*;
 use std::sync::LazyLock;
 
@@ -242,6 +243,49 @@ static LIBRARIES: LazyLock<[LibrarySpec; 2]> = LazyLock::new(|| {
     let nccl = Catalog::shipped().unwrap().get::<LibrarySpec>("nccl-2");
     [plain_library(), LibrarySpec::clone(&nccl.unwrap())]
 });
+
+/// The same law on shipped machines and pairs of them, resource by resource.
+#[test]
+fn more_of_any_resource_never_slows_a_collective_on_shipped_machines() {
+    let catalog = Catalog::shipped().unwrap();
+    let machines = [
+        ("handbuilt-8x-a100-80gb-pcie", 1),
+        ("handbuilt-8x-rtx3090", 1),
+        ("dgx-1-v100-32gb", 1),
+        ("dgx-a100-80gb", 2),
+        ("dgx-h100", 2),
+        ("mi300x-8x", 1),
+    ];
+    for (name, copies) in machines {
+        let mut fabric = Fabric::new(cluster(&catalog, name, copies).unwrap());
+        let times = |fabric: &Fabric| {
+            let all = Communicator::new(fabric, &LIBRARIES[1], fabric.topology.gpus()).unwrap();
+            let plans = Operation::ALL.iter().flat_map(|operation| {
+                let all = &all;
+                [1e3, 1e6, 1e9].map(|bytes| all.plan(*operation, bytes).unwrap().alone_s)
+            });
+            plans.collect::<Vec<f64>>()
+        };
+        let before = times(&fabric);
+        // Every thirteenth: all kinds, and ends of all sorts.
+        for index in (0..fabric.resources.len()).step_by(13) {
+            let capacity = fabric.resources[index].capacity;
+            fabric.resources[index].capacity = 1.7 * capacity;
+            let after = times(&fabric);
+            fabric.resources[index].capacity = capacity;
+            let worst = before
+                .iter()
+                .zip(&after)
+                .map(|(narrow, wide)| wide / narrow);
+            let worst = worst.fold(0.0, f64::max);
+            let wider = &fabric.resources[index].name;
+            assert!(
+                worst <= 1.0 + 1e-12,
+                "{name} ×{copies}, {wider} wider: ×{worst}"
+            );
+        }
+    }
+}
 
 /// A machine as drawn: how its parts hang together, and a width for each of its wires.
 #[derive(Debug, Clone)]
