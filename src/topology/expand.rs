@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::graph::{Device, DeviceId, DeviceKind, Topology, Wire};
+use super::grid::Grid;
 use crate::catalog::{AnyDevice, Catalog, Entry, is_path, load};
 use crate::spec::{
     DeviceUse, Diagnostic, Hostlist, Kind, LinkSpec, LinkUse, NameOr, Source, Spanned, SwitchSpec,
@@ -477,6 +478,15 @@ fn pairs(
     from: &[DeviceId],
     to: &[DeviceId],
 ) -> Result<Vec<(DeviceId, DeviceId)>, Diagnostic> {
+    if let Wiring::Torus | Wiring::Mesh = link.wiring {
+        return grid_pairs(source, link, from, to);
+    }
+    if let Some(shape) = &link.shape {
+        return Err(
+            Diagnostic::new("`shape` needs `wiring: torus` or `wiring: mesh`")
+                .at(source.place(shape)),
+        );
+    }
     if link.wiring == Wiring::Every {
         if from.len().saturating_mul(to.len()) > MAX_WIRES {
             return Err(Diagnostic::new(format!("more than {MAX_WIRES} wires"))
@@ -496,4 +506,28 @@ fn pairs(
     }
     let block = |list: &[DeviceId], i: usize| list[i * list.len() / long];
     Ok((0..long).map(|i| (block(from, i), block(to, i))).collect())
+}
+
+/// Neighbours on the grid of a link's `shape`.
+fn grid_pairs(
+    source: &Arc<Source>,
+    link: &Spanned<LinkUse>,
+    from: &[DeviceId],
+    to: &[DeviceId],
+) -> Result<Vec<(DeviceId, DeviceId)>, Diagnostic> {
+    if from != to {
+        return Err(Diagnostic::new(
+            "a grid joins a list of devices to itself, but `from` and `to` differ",
+        )
+        .at(source.place(&link.to)));
+    }
+    let shape = link.shape.as_ref().ok_or_else(|| {
+        Diagnostic::new("a grid needs the number of devices along each dimension")
+            .at(source.place(&link.from))
+            .help("add `shape: [4, 4, 4]` to this link")
+    })?;
+    let closed = link.wiring == Wiring::Torus;
+    let grid = Grid::new(source, shape, closed, from.len(), "devices")?;
+    let pairs = grid.neighbours().into_iter();
+    Ok(pairs.map(|(a, b)| (from[a], from[b])).collect())
 }

@@ -6,8 +6,10 @@
 
 mod check;
 mod cluster;
+mod direct;
 mod expand;
 mod graph;
+mod grid;
 mod import;
 mod path_kind;
 mod render;
