@@ -10,6 +10,7 @@ mod bandwidth;
 mod channels;
 mod communicator;
 mod explain;
+mod grid_ring;
 mod moves;
 mod operation;
 mod pattern;
