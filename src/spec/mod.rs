@@ -36,6 +36,6 @@ pub use topology::{
     TopologySpec, Wiring,
 };
 pub use workload::{
-    CsvFlows, FlowSpec, FlowsSpec, InferenceSpec, Parallel, Precision, Recompute, Schedule,
-    TrainingSpec,
+    CsvFlows, FlowSpec, FlowsSpec, InferenceSpec, Parallel, Precision, Recompute, Routing,
+    Schedule, TrainingSpec,
 };

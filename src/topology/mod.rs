@@ -7,6 +7,7 @@
 mod check;
 mod cluster;
 mod direct;
+mod ecmp;
 mod expand;
 mod graph;
 mod grid;
@@ -18,6 +19,7 @@ mod smi;
 
 pub use check::check;
 pub use cluster::cluster;
+pub use ecmp::mixed;
 pub use expand::{Sample, expand, expand_sample};
 pub use graph::{Device, DeviceId, DeviceKind, LinkId, Topology, Wire};
 pub use import::{Assume, import};

@@ -2,12 +2,12 @@
 
 use super::cli::{folder, narrows};
 use crate::close::assert_close;
-use crate::machines::shipped;
+use crate::machines::{from_yaml, shipped};
 use narrows::catalog::Catalog;
 use narrows::collective::{Communicator, Operation};
 use narrows::fabric::{Fabric, ResourceKind};
 use narrows::spec::{LibrarySpec, Source};
-use narrows::topology::{Topology, expand};
+use narrows::topology::{Through, Topology, expand, find_route, mixed};
 
 /// A machine that is nothing but its NIC.
 const NODE: &str = "kind: topology\nname: node\ndevices:\n  nic0: {nic: {}}\n";
@@ -192,4 +192,87 @@ fn machines_of_a_torus_must_be_as_many_as_its_places() {
         "{}",
         run.stderr
     );
+}
+
+/// Two leaves of four hosts under four spines, each of which has a quarter of a host's rate.
+const LEAF_SPINE: &str = "\
+kind: topology
+name: m
+devices:
+  h[0-7]: {host: {}}
+  leaf[0-1]: {switch: {kind: switch, name: leaf, class: network}}
+  spine[0-3]: {switch: {kind: switch, name: spine, class: network}}
+links:
+  - {from: 'h[0-7]', to: 'leaf[0-1]', bandwidth: 10 GB/s, latency: 1 us}
+  - {from: 'leaf[0-1]', to: 'spine[0-3]', bandwidth: 2.5 GB/s, latency: 1 us, wiring: every}
+";
+
+/// A flow spread over all spines runs at its host's rate, a hashed one at that of its spine.
+#[test]
+fn a_hashed_flow_takes_one_path_of_all() {
+    let time_s = |routing: &str| {
+        let flow = "flows:\n  - {from: h0, to: h4, bytes: 10 GB}\n";
+        let text = format!("kind: flows\nname: f\n{routing}{flow}");
+        let dir = folder(&[("m.yaml", LEAF_SPINE), ("f.yaml", text.as_str())]);
+        let json = narrows(dir.path(), &["run", "m.yaml", "f.yaml", "--json"]).json();
+        json["step_time_s"].as_f64().unwrap()
+    };
+    assert_close(time_s(""), 1.0 + 4e-6, 1e-9);
+    assert_close(time_s("routing: hash\n"), 4.0 + 4e-6, 1e-9);
+    assert_close(time_s("routing: hash\nseed: 9\n"), 4.0 + 4e-6, 1e-9);
+}
+
+/// Every drawn path is one of the shortest, whole and of the same latency, and keys fall evenly.
+#[test]
+fn hashed_paths_are_whole_and_fall_evenly() {
+    let fabric = from_yaml(LEAF_SPINE);
+    let topology = &fabric.topology;
+    let [from, to] = ["h1", "h6"].map(|name| topology.find(name).unwrap());
+    let spread = find_route(topology, from, to, Through::Anything).unwrap();
+    let mut taken = [0_u32; 4];
+    let draws = 4000;
+    for key in 0..draws {
+        let path = spread.hashed(topology, from, mixed(key));
+        assert_eq!(path, spread.hashed(topology, from, mixed(key)));
+        assert_eq!(path.hops.len(), 4);
+        assert!(path.hops.iter().all(|hop| (hop.share - 1.0).abs() < 1e-12));
+        assert_close(path.latency_s, spread.latency_s, 1e-12);
+        let spines = (0..4).map(|n| topology.find(&format!("spine{n}")).unwrap());
+        for (count, spine) in taken.iter_mut().zip(spines) {
+            *count += u32::from(path.passes.contains(&spine));
+        }
+    }
+    // Four standard deviations of a fair draw.
+    let (mean, deviation) = (draws as f64 / 4.0, (draws as f64 * 3.0 / 16.0).sqrt());
+    for count in taken {
+        assert!(
+            (f64::from(count) - mean).abs() < 4.0 * deviation,
+            "{taken:?}"
+        );
+    }
+}
+
+/// Flows that a hash puts on one spine share it; no flow is faster than its spine, and the last
+/// ends when the fullest spine has sent all of its flows.
+#[test]
+fn hashed_flows_collide_and_the_fullest_spine_ends_last() {
+    let flows = "kind: flows\nname: f\nrouting: hash\nflows:\n  \
+                 - {from: 'h[0-3]', to: 'h[4-7]', bytes: 10 GB}\n";
+    let dir = folder(&[("m.yaml", LEAF_SPINE), ("f.yaml", flows)]);
+    let run = || narrows(dir.path(), &["run", "m.yaml", "f.yaml", "--json"]).json();
+    let json = run();
+    let mut found: Vec<f64> = json["flows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|flow| (flow["finish_s"].as_f64().unwrap() - 4e-6) / 4.0)
+        .collect();
+    assert_eq!(json, run());
+    // n flows on one spine end together after n times one flow's time.
+    found.sort_by(f64::total_cmp);
+    for time in &found {
+        let alike = found.iter().filter(|other| (**other - time).abs() < 1e-9);
+        let spines = alike.count() as f64 / time;
+        assert_close(spines, spines.round(), 1e-9);
+    }
 }
