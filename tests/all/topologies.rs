@@ -97,8 +97,8 @@ fn no_shipped_file_hides_another() {
 /// The message of a topology that cannot be built.
 fn refused(text: &str) -> String {
     let catalog = Catalog::shipped().unwrap();
-    let error = expand(&catalog, &Source::new("test.yaml", text));
-    error.err().expect("it was built").render()
+    let built = expand(&catalog, &Source::new("test.yaml", text));
+    built.expect_err("it was built").render()
 }
 
 #[test]
