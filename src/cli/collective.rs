@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use super::{Answer, Context, Format, machine, output, sizes};
-use crate::collective::{Algorithm, Communicator, Forced, LaunchMode, Operation, moves, ways};
+use crate::collective::{
+    Algorithm, Choice, Communicator, Forced, LaunchMode, Operation, moves, ways,
+};
 use crate::fabric::Fabric;
 use crate::report::sweep::{SweepRecord, sweep, text};
 use crate::report::{self, charts, csv, files};
@@ -42,6 +44,10 @@ pub struct Args {
     /// Only this protocol of the library: ll, ll128, simple.
     #[arg(long, value_name = "NAME")]
     protocol: Option<String>,
+    /// Choose a way as a library `tuned` on such links would, or as the `library` does by the times
+    /// that its published cost model believes.
+    #[arg(long, value_name = "HOW", default_value = "tuned")]
+    choice: String,
     /// How kernels are launched: processes, one-process, host-timed or graph.
     #[arg(long, value_name = "MODE", default_value = "processes")]
     launch: String,
@@ -168,6 +174,14 @@ fn forced(args: &Args, library: &LibrarySpec) -> Result<Forced, Diagnostic> {
         algorithm,
         protocol,
         without_switches: false,
+        choice: choice(&args.choice)?,
+    })
+}
+
+fn choice(key: &str) -> Result<Choice, Diagnostic> {
+    Choice::from_key(key).ok_or_else(|| {
+        let valid = Choice::ALL.iter().map(|choice| choice.key());
+        Diagnostic::new(format!("unknown choice `{key}`")).suggest(key, valid)
     })
 }
 

@@ -7,6 +7,7 @@
 
 mod algorithm;
 mod bandwidth;
+mod belief;
 mod channels;
 mod communicator;
 mod explain;
@@ -21,7 +22,7 @@ mod steps;
 mod timing;
 mod tree;
 
-pub use algorithm::{Algorithm, Forced, LaunchMode};
+pub use algorithm::{Algorithm, Choice, Forced, LaunchMode};
 pub use channels::Channel;
 pub use communicator::Communicator;
 pub use explain::{Way, ways};

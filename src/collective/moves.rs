@@ -31,6 +31,7 @@ pub fn moves(
     if n < 2 {
         return Ok(Vec::new());
     }
+    let communicator = &*communicator.tuned(operation, bytes);
     let pattern = communicator.choose(operation, bytes)?.pattern;
     if pattern.form == Form::Ring {
         let order = &communicator.channels[0].order;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::{Row, Subject};
 use crate::catalog::{Catalog, load};
-use crate::collective::{Algorithm, Communicator, Forced, LaunchMode, Operation};
+use crate::collective::{Algorithm, Choice, Communicator, Forced, LaunchMode, Operation};
 use crate::fabric::Fabric;
 use crate::report::draw::Measure;
 use crate::spec::{Diagnostic, Kind, LibrarySpec};
@@ -224,5 +224,6 @@ fn forced(row: &Row<'_>) -> Forced {
         algorithm,
         protocol: named.filter(|_| algorithm.is_some()).map(str::to_lowercase),
         without_switches,
+        choice: Choice::default(),
     }
 }
