@@ -11,6 +11,7 @@ mod belief;
 mod channels;
 mod communicator;
 mod explain;
+mod grid_ring;
 mod moves;
 mod operation;
 mod pattern;
