@@ -6,6 +6,8 @@
 
 mod check;
 mod cluster;
+mod condition;
+mod copies;
 mod expand;
 mod graph;
 mod import;
@@ -16,7 +18,9 @@ mod smi;
 
 pub use check::check;
 pub use cluster::cluster;
-pub use expand::{Sample, expand, expand_sample};
+pub use condition::{Condition, Effect};
+pub use copies::{Copies, Touched, copies};
+pub use expand::{Changes, Sample, expand, expand_with};
 pub use graph::{Device, DeviceId, DeviceKind, LinkId, Topology, Wire};
 pub use import::{Assume, import};
 pub use path_kind::{PathKind, path_kind, path_matrix};
