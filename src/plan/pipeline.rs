@@ -112,11 +112,16 @@ fn given(
             ))
     };
     if written.len() != parts {
-        let message = format!("`layers` has {} numbers for {parts} parts", written.len());
-        return Err(wrong(message));
+        let given = written.len();
+        return Err(wrong(format!(
+            "{parts} parts need {parts} numbers in `layers`, not {given}"
+        )));
     }
     let sum: u64 = written.iter().map(|count| u64::from(*count)).sum();
-    if sum != u64::from(layers) || written.contains(&0) {
+    if written.contains(&0) {
+        return Err(wrong("a part has no layer".into()));
+    }
+    if sum != u64::from(layers) {
         return Err(wrong(format!("these parts have {sum} layers together")));
     }
     let mut starts = vec![0];
