@@ -53,6 +53,7 @@ fn compare_two_machines_with_all_charts() -> usize {
                     fabric,
                     plan,
                     outcome,
+                    ranks: Vec::new(),
                 }
             })
             .collect(),

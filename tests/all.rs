@@ -13,6 +13,8 @@ mod close;
 mod collective_laws;
 #[path = "all/collectives.rs"]
 mod collectives;
+#[path = "all/conditions.rs"]
+mod conditions;
 #[path = "all/conservation.rs"]
 mod conservation;
 #[path = "all/engine_laws.rs"]

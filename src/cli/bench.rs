@@ -7,7 +7,7 @@ use super::compare::chart_files;
 use super::{Answer, Context, Format, output};
 use crate::catalog::load;
 use crate::engine::{Activity, ActivityId, Options, Program, Resource, Static, run as simulate};
-use crate::plan::{Loaded, machine, plan};
+use crate::plan::{Loaded, Wanted, machine, plan};
 use crate::report::draw::{Chart, Measure, Sweep, SweepPoint, SweepSeries, render};
 use crate::report::files;
 use crate::spec::{Diagnostic, Kind, Source, parse};
@@ -123,7 +123,12 @@ fn step(context: &Context, gpus: u32, fold: bool) -> Result<Row, Diagnostic> {
     let job = Loaded::Training(source.clone(), Box::new(parse(&source)?));
     let kinds = [Kind::Topology];
     let cluster = load(&context.catalog, "superpod-h100", &kinds, "topology")?;
-    let fabric = machine(&context.catalog, &cluster, Some(gpus / 8), &job, fold)?;
+    let wanted = Wanted {
+        nodes: Some(gpus / 8),
+        fold,
+        ..Wanted::default()
+    };
+    let fabric = machine(&context.catalog, &cluster, &wanted, &job)?;
     let mut planned = plan(&context.catalog, &fabric, &job)?;
     if !fold {
         planned.unfold();

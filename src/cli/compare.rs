@@ -21,6 +21,10 @@ pub struct Args {
     /// Workloads: catalogue names or paths of workload files.
     #[arg(short, long = "workload", required = true, num_args = 1.., value_name = "WORKLOAD")]
     workloads: Vec<String>,
+    /// What is slow, has failed or jitters on every machine, as under `conditions:` in a topology
+    /// file: "slow: gpu3, compute: 0.8". May be given several times.
+    #[arg(long = "condition", value_name = "CONDITION")]
+    conditions: Vec<String>,
     /// Simulate every rank on its own, even where many do the same.
     #[arg(long)]
     no_fold: bool,
@@ -38,10 +42,11 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
         .iter()
         .map(|name| load_workload(&context.catalog, name))
         .collect::<Result<Vec<_>, _>>()?;
+    let conditions = machine::conditions(&args.conditions);
     let fabrics = args
         .topologies
         .iter()
-        .map(|name| machine::fabric(context, name))
+        .map(|name| machine::fabric_under(context, name, &conditions))
         .collect::<Result<Vec<_>, _>>()?;
     check_names(&args.topologies, &fabrics)?;
     let bar = progress::bar((loaded.len() * fabrics.len() + 1) as u64);

@@ -1,12 +1,14 @@
 //! Loading machines and running workloads on them.
 
+use std::sync::Arc;
+
 use crate::analysis::analyse;
 use crate::catalog::load;
 use crate::fabric::Fabric;
-use crate::plan::{Loaded, machine as sampled, plan};
+use crate::plan::{Loaded, Wanted, machine as sampled, plan};
 use crate::report::Case;
-use crate::spec::{Diagnostic, Kind};
-use crate::topology::{Topology, expand};
+use crate::spec::{Diagnostic, Kind, Source};
+use crate::topology::{Changes, Topology, expand, expand_with};
 
 use super::Context;
 
@@ -21,16 +23,64 @@ pub fn fabric(context: &Context, argument: &str) -> Result<Fabric, Diagnostic> {
     Ok(Fabric::new(topology(context, argument)?))
 }
 
+/// The same under more conditions than its file has.
+pub fn fabric_under(
+    context: &Context,
+    argument: &str,
+    conditions: &[Arc<Source>],
+) -> Result<Fabric, Diagnostic> {
+    let source = load(&context.catalog, argument, &[Kind::Topology], "topology")?;
+    let changes = Changes {
+        conditions: conditions.to_vec(),
+        ..Changes::default()
+    };
+    Ok(Fabric::new(expand_with(
+        &context.catalog,
+        &source,
+        &changes,
+    )?))
+}
+
+/// The conditions of the command line: each as under `conditions:`, with or without the braces.
+pub fn conditions(texts: &[String]) -> Vec<Arc<Source>> {
+    let sources = texts
+        .iter()
+        .map(|text| Source::new("--condition", mapping(text)));
+    sources.collect()
+}
+
+/// `a: 1, b: x[0,2]` as a mapping of a key a line, in which brackets need no quotes.
+fn mapping(text: &str) -> String {
+    if text.trim_start().starts_with('{') {
+        return text.to_string();
+    }
+    let mut depth = 0;
+    let mut lines = String::new();
+    for c in text.trim().chars() {
+        match c {
+            '[' => depth += 1,
+            ']' => depth -= 1,
+            ',' if depth == 0 => {
+                lines.push('\n');
+                continue;
+            }
+            ' ' if lines.ends_with('\n') => continue,
+            _ => {}
+        }
+        lines.push(c);
+    }
+    lines
+}
+
 /// The same for one workload: no more machines than tell all others apart, where that is exact.
 pub fn for_workload(
     context: &Context,
     argument: &str,
-    nodes: Option<u32>,
+    wanted: &Wanted,
     workload: &Loaded,
-    fold: bool,
 ) -> Result<Fabric, Diagnostic> {
     let source = load(&context.catalog, argument, &[Kind::Topology], "topology")?;
-    sampled(&context.catalog, &source, nodes, workload, fold)
+    sampled(&context.catalog, &source, wanted, workload)
 }
 
 /// Plans, runs and explains one workload on one machine.
@@ -55,5 +105,6 @@ pub fn case<'a>(
         fabric,
         plan,
         outcome,
+        ranks: Vec::new(),
     })
 }

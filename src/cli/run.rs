@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::{Answer, Context, Format, machine, output};
-use crate::plan::load_workload;
+use crate::analysis::rank_classes;
+use crate::plan::{Wanted, load_workload};
 use crate::report::record::{CompareRecord, system, workload};
 use crate::report::{Case, Comparison, charts, csv, files, sentence, tables};
 use crate::spec::Diagnostic;
@@ -19,9 +20,16 @@ pub struct Args {
     /// Number of machines, for a topology that is copies of one.
     #[arg(long, value_name = "N")]
     nodes: Option<u32>,
+    /// What is slow, has failed or jitters, as under `conditions:` in a topology file:
+    /// "slow: gpu3, compute: 0.8". May be given several times.
+    #[arg(long = "condition", value_name = "CONDITION")]
+    conditions: Vec<String>,
     /// Simulate every rank on its own, even where many do the same.
     #[arg(long)]
     no_fold: bool,
+    /// Say which ranks do the same, how they spend the step and for whom they wait.
+    #[arg(long)]
+    ranks: bool,
     /// Write charts, JSON and CSV into this folder.
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -33,8 +41,16 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
     }
     let loaded = load_workload(&context.catalog, &args.workload)?;
     let fold = !args.no_fold;
-    let fabric = machine::for_workload(context, &args.topology, args.nodes, &loaded, fold)?;
-    let case = machine::case(context, &fabric, &loaded, fold)?;
+    let wanted = Wanted {
+        nodes: args.nodes,
+        conditions: machine::conditions(&args.conditions),
+        fold,
+    };
+    let fabric = machine::for_workload(context, &args.topology, &wanted, &loaded)?;
+    let mut case = machine::case(context, &fabric, &loaded, fold)?;
+    if args.ranks {
+        case.ranks = rank_classes(&case.plan, &case.outcome);
+    }
     let fits = case.outcome.fits();
     let text = match context.format {
         Format::Json => output::json(&system(&case))?,
@@ -85,6 +101,8 @@ fn text(case: &Case<'_>) -> String {
     if !facts.is_empty() {
         lines.push(facts.join(" · "));
     }
+    let conditions = case.fabric.topology.conditions.iter();
+    lines.extend(conditions.map(|condition| format!("condition {}", condition.text)));
     if outcome.phases.len() > 1 {
         for phase in &outcome.phases {
             lines.push(format!(
@@ -97,5 +115,8 @@ fn text(case: &Case<'_>) -> String {
     }
     lines.push(String::new());
     lines.push(tables::case(case));
+    if !case.ranks.is_empty() {
+        lines.extend([String::new(), tables::ranks(case)]);
+    }
     lines.join("\n")
 }

@@ -267,9 +267,9 @@ fn path_channel(fabric: &Fabric, group: &[DeviceId], order: Vec<usize>) -> Optio
 fn tree_order(fabric: &Fabric, group: &[DeviceId]) -> Vec<usize> {
     let topology = &fabric.topology;
     let place = |id: DeviceId| {
-        let route = topology
-            .cpus()
-            .into_iter()
+        let near = topology.cpus().into_iter();
+        let route = near
+            .filter(|cpu| topology.device(*cpu).node == topology.device(id).node)
             .filter_map(|cpu| Some((cpu, find_route(topology, id, cpu, Through::Host)?)))
             .min_by_key(|(cpu, route)| (route.passes.len(), *cpu));
         let Some((cpu, route)) = route else {

@@ -9,7 +9,7 @@ use super::operation::Operation;
 use super::ring::edge_demands;
 use crate::fabric::{Fabric, PeerRule, Transport, transfer};
 use crate::spec::{Diagnostic, LibrarySpec};
-use crate::topology::DeviceId;
+use crate::topology::{DeviceId, Effect};
 
 /// A group and its channels.
 #[derive(Debug, Clone)]
@@ -165,9 +165,17 @@ impl<'a> Communicator<'a> {
             Some(id) => format!("no path leads from `{}` to `{}`", name(&first), name(id)),
             None => "no ring joins the GPUs".to_string(),
         };
-        Diagnostic::new(format!("{message} in `{}`", topology.name))
-            .at(topology.place.clone())
-            .help("wire them to each other, to a switch, or to CPUs that are wired to each other")
+        let diagnostic =
+            Diagnostic::new(format!("{message} in `{}`", topology.name)).at(topology.place.clone());
+        let conditions = topology.conditions.iter();
+        let failed = conditions.filter(|condition| condition.effect == Effect::Failed);
+        let failed: Vec<&str> = failed.map(|condition| condition.text.as_str()).collect();
+        match failed.is_empty() {
+            true => diagnostic.help(
+                "wire them to each other, to a switch, or to CPUs that are wired to each other",
+            ),
+            false => diagnostic.help(format!("under `{}`", failed.join("`, `"))),
+        }
     }
 }
 

@@ -318,6 +318,11 @@ impl Folded {
         self.program.len()
     }
 
+    /// The class of an activity: an activity of the folded program.
+    pub fn activity_class(&self, activity: ActivityId) -> ActivityId {
+        ActivityId(self.activity[activity.index()])
+    }
+
     /// The class of a resource: a resource of the folded program.
     pub fn resource_class(&self, resource: ResourceId) -> ResourceId {
         ResourceId(self.resource[resource.index()])

@@ -196,6 +196,15 @@ impl Program {
         self.activities[id.index()].release
     }
 
+    /// Own upper bound of an activity's rate.
+    pub fn limit(&self, id: ActivityId) -> Option<Limit> {
+        let stored = &self.activities[id.index()];
+        stored.limit.is_finite().then(|| Limit {
+            rate: stored.limit,
+            resource: (stored.limit_resource != NONE).then_some(ResourceId(stored.limit_resource)),
+        })
+    }
+
     /// Use of each resource per unit of work.
     pub fn demands(&self, id: ActivityId) -> &[(ResourceId, f64)] {
         part(&self.demands, &self.demand_end, id)

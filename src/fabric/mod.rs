@@ -12,4 +12,4 @@ mod resources;
 pub use demands::Demands;
 pub use kind::ResourceKind;
 pub use path::{PeerRule, TransferPath, Transport, host_transfer, transfer};
-pub use resources::{CpuResources, Fabric, GpuResources, WireResources};
+pub use resources::{CpuResources, Fabric, GpuResources, Sampled, WireResources};

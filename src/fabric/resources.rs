@@ -37,6 +37,31 @@ pub struct WireResources {
     pub both_host: Option<ResourceId>,
 }
 
+/// A cluster in parts that are copies of each other (the data-parallel replicas of a job), of
+/// which the graph holds some and fewer still are run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sampled {
+    /// How many copies there are.
+    pub all: u32,
+    /// The numbers of those in the graph, in order.
+    pub held: Vec<u32>,
+    /// Those that are run, by place in `held`; the last of them stands for all that are not held.
+    /// The others only take part in what these communicate.
+    pub running: Vec<u32>,
+    /// For each device of a group inside a copy the device that stands for it: itself, if it is
+    /// run.
+    pub stand_in: Vec<u32>,
+}
+
+impl Sampled {
+    /// The devices of a group that are run.
+    pub fn places(&self) -> Vec<u32> {
+        let all = self.stand_in.iter().enumerate();
+        let own = all.filter(|(place, stand_in)| *place as u32 == **stand_in);
+        own.map(|(place, _)| place as u32).collect()
+    }
+}
+
 /// A topology and its resources.
 #[derive(Debug, Clone)]
 pub struct Fabric {
@@ -44,8 +69,8 @@ pub struct Fabric {
     pub topology: Topology,
     /// Resources by id.
     pub resources: Vec<Resource>,
-    /// How many times as many machines there are as the graph holds; 1 unless it is a sample.
-    pub copies: u32,
+    /// What stands for what, where the graph is a sample of a cluster.
+    pub sample: Option<Sampled>,
     gpus: Vec<Option<GpuResources>>,
     cpus: Vec<Option<CpuResources>>,
     wires: Vec<WireResources>,
@@ -56,7 +81,7 @@ impl Fabric {
     pub fn new(topology: Topology) -> Self {
         let mut fabric = Self {
             resources: Vec::new(),
-            copies: 1,
+            sample: None,
             gpus: Vec::new(),
             cpus: Vec::new(),
             wires: Vec::new(),

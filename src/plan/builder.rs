@@ -39,7 +39,8 @@ pub(super) struct Group<'a> {
     pub(super) ranks: Vec<u32>,
     communicator: Communicator<'a>,
     stream: StreamId,
-    /// Resources of members that a rank stands for: used as much as its own, by nothing else.
+    /// Resources of members that do not run: used as much as those of the rank that stands for
+    /// them, by nothing else.
     spared: BTreeSet<ResourceId>,
     plans: BTreeMap<(Operation, u64), CollectivePlan>,
 }
@@ -122,8 +123,7 @@ impl<'a> Builder<'a> {
         library: &'a LibrarySpec,
         members: Members,
     ) -> Result<Group<'a>, Diagnostic> {
-        let alone = members.ranks.len() == 1;
-        let spared = members.devices.iter().skip(1).filter(|_| alone);
+        let spared = members.idle.iter();
         let spared = spared.flat_map(|id| self.fabric.of_device(*id)).collect();
         let communicator = Communicator::new(self.fabric, library, members.devices)?;
         Ok(Group {
@@ -149,9 +149,7 @@ impl<'a> Builder<'a> {
             Some(path) => path.clone(),
             None => {
                 let found = transfer(self.fabric, a, b, PeerRule::SameSwitch, true);
-                let mut path = found.ok_or_else(|| {
-                    Diagnostic::new("two neighbouring pipeline stages are not connected")
-                })?;
+                let mut path = found.ok_or_else(|| self.apart(a, b))?;
                 for end in [from, to] {
                     let vram = self.ranks[end as usize].resources.vram;
                     path.demands.add(vram, 1.0);
@@ -188,6 +186,16 @@ impl<'a> Builder<'a> {
                 ..Activity::default()
             },
         ))
+    }
+
+    /// The message for two stages of a pipeline that nothing joins.
+    fn apart(&self, a: DeviceId, b: DeviceId) -> Diagnostic {
+        let topology = &self.fabric.topology;
+        let [a, b] = [a, b].map(|id| topology.device(id).name.as_str());
+        let message = format!("no path leads from `{a}` to `{b}` in `{}`", topology.name);
+        Diagnostic::new(message)
+            .at(topology.place.clone())
+            .help("they hold neighbouring stages of the pipeline")
     }
 
     /// A stream of its own.
@@ -410,8 +418,13 @@ impl<'a> Builder<'a> {
         Ok(Some(self.program.add(&Activity { tag, ..activity })))
     }
 
-    /// The finished phase.
+    /// The finished phase, folded where it can be.
     pub(super) fn finish(self, name: &'static str, repeat: f64) -> Phase {
+        self.unfolded(name, repeat).folded()
+    }
+
+    /// The finished phase as it is.
+    pub(super) fn unfolded(self, name: &'static str, repeat: f64) -> Phase {
         Phase {
             name,
             repeat,
@@ -421,7 +434,6 @@ impl<'a> Builder<'a> {
             kernels: self.kernels,
             flows: Vec::new(),
         }
-        .folded()
     }
 }
 

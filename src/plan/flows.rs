@@ -36,6 +36,7 @@ pub(super) fn plan(
         unit: Unit::Bytes,
         gpus: 0,
         ranks: Vec::new(),
+        represented: Vec::new(),
         facts: Vec::new(),
     })
 }

@@ -75,6 +75,7 @@ pub(super) fn plan(
             ("framework".into(), spec.framework.value.clone()),
         ],
         gpus: placement.gpus(),
+        represented: placement.represented(),
         ranks: placement.ranks,
     })
 }

@@ -16,13 +16,14 @@ mod range;
 mod sample;
 mod schedule;
 mod sharded;
+mod stands_for;
 mod task;
 mod training;
 
 pub use account::Account;
 pub use loaded::{Loaded, load_workload, workload_kinds};
 pub use placement::{Members, Placement};
-pub use sample::machine;
+pub use sample::{Wanted, machine};
 pub use schedule::{Slot, order};
 pub use task::{FlowTask, KernelTask, Lane, Phase, Plan, Task, Unit};
 

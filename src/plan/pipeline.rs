@@ -12,7 +12,7 @@ use super::training::TrainingStep;
 use crate::collective::Operation;
 use crate::engine::{ActivityId, StreamId};
 use crate::model::element_bytes;
-use crate::spec::{Diagnostic, LibrarySpec, Schedule, Source, TrainingSpec};
+use crate::spec::{Diagnostic, LibrarySpec, Schedule, Source, Spanned, TrainingSpec};
 
 /// What a stage holds of the network.
 #[derive(Debug, Clone)]
@@ -84,7 +84,10 @@ impl Pipeline {
             stages,
             chunks,
             schedule: parallel.schedule,
-            starts: spread(layers as u32, parts as u32),
+            starts: match &parallel.layers {
+                Some(written) => given(source, written, layers as u32, parts as usize)?,
+                None => spread(layers as u32, parts as u32),
+            },
         })
     }
 
@@ -92,6 +95,40 @@ impl Pipeline {
     pub(super) fn layers_of(&self, part: u32) -> Range<u32> {
         self.starts[part as usize]..self.starts[part as usize + 1]
     }
+}
+
+/// First layer of every part as the file has it, and the end.
+fn given(
+    source: &Arc<Source>,
+    written: &Spanned<Vec<u32>>,
+    layers: u32,
+    parts: usize,
+) -> Result<Vec<u32>, Diagnostic> {
+    let wrong = |message: String| {
+        Diagnostic::new(message)
+            .at(source.place(written))
+            .help(format!(
+                "expected {parts} numbers above 0 with the sum {layers}"
+            ))
+    };
+    if written.len() != parts {
+        let given = written.len();
+        return Err(wrong(format!(
+            "{parts} parts need {parts} numbers in `layers`, not {given}"
+        )));
+    }
+    let sum: u64 = written.iter().map(|count| u64::from(*count)).sum();
+    if written.contains(&0) {
+        return Err(wrong("a part has no layer".into()));
+    }
+    if sum != u64::from(layers) {
+        return Err(wrong(format!("these parts have {sum} layers together")));
+    }
+    let mut starts = vec![0];
+    for count in &written.value {
+        starts.push(starts[starts.len() - 1] + count);
+    }
+    Ok(starts)
 }
 
 /// First layer of every part, and the end.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::fabric::Fabric;
+use crate::fabric::{Fabric, Sampled};
 use crate::spec::{Diagnostic, Parallel, Source};
 use crate::topology::DeviceId;
 
@@ -11,7 +11,7 @@ use crate::topology::DeviceId;
 /// a tensor-parallel group is as near together as the file says.
 #[derive(Debug, Clone)]
 pub struct Placement {
-    /// Devices by rank; of a job that is sampled, the first rank of every stage.
+    /// Devices by rank that runs; of a job that is sampled, those that stand for others.
     pub ranks: Vec<DeviceId>,
     /// The GPUs in order.
     devices: Vec<DeviceId>,
@@ -21,11 +21,14 @@ pub struct Placement {
     pub data: u32,
     /// Pipeline stages.
     pub pipeline: u32,
-    /// Data-parallel replicas that the graph holds.
-    graph_data: u32,
-    /// Whether one rank of each stage stands for all of them: the graph holds two replicas, the
-    /// second of which only takes part in what the first communicates.
-    sampled: bool,
+    /// Numbers of the data-parallel replicas that the graph holds.
+    held: Vec<u32>,
+    /// Those that run, by place in `held`.
+    running: Vec<u32>,
+    /// Who runs for each place of a tensor-parallel group.
+    stand_in: Vec<u32>,
+    /// The places that run.
+    places: Vec<u32>,
 }
 
 impl Placement {
@@ -44,22 +47,13 @@ impl Placement {
             let message = format!("`{machine}` has no GPU to run on");
             return Err(Diagnostic::new(message).at(fabric.topology.place.clone()));
         }
-        let available = gpus.len() as u32 * fabric.copies;
+        let available = match &fabric.sample {
+            Some(sample) => gpus.len() as u32 / sample.held.len() as u32 * sample.all,
+            None => gpus.len() as u32,
+        };
         let degree =
             |written: &Option<crate::spec::Spanned<u32>>| written.as_ref().map(|d| d.value);
-        for written in [&parallel.tensor, &parallel.data, &parallel.pipeline]
-            .into_iter()
-            .flatten()
-        {
-            if written.value == 0 || written.value > available {
-                return Err(Diagnostic::new(format!(
-                    "a parallel degree of {} does not fit the {available} GPUs of `{machine}`",
-                    written.value
-                ))
-                .at(source.place(written))
-                .help(format!("expected 1 to {available}")));
-            }
-        }
+        check_degrees(source, parallel, available, machine)?;
         let tensor = degree(&parallel.tensor).unwrap_or(1);
         let pipeline = degree(&parallel.pipeline).unwrap_or(1);
         let replica = u64::from(tensor) * u64::from(pipeline);
@@ -75,67 +69,139 @@ impl Placement {
             let job = [tensor, data, pipeline];
             return Err(too_large(source, parallel, job, available, machine));
         }
-        let sampled = fabric.copies > 1 && data > 1;
+        let sample = fabric.sample.as_ref();
+        if sample.is_some_and(|s| s.all != data || s.stand_in.len() != tensor as usize) {
+            let message = format!("the sample of `{machine}` was made for another job");
+            return Err(Diagnostic::new(message));
+        }
+        let whole = || (0..data).collect::<Vec<_>>();
+        let stand_in = sample.map_or_else(|| (0..tensor).collect(), |s| s.stand_in.clone());
         let placement = Self {
             ranks: Vec::new(),
             devices: gpus,
             tensor,
             data,
             pipeline,
-            graph_data: if sampled { 2 } else { data },
-            sampled,
+            held: sample.map_or_else(whole, |sample| sample.held.clone()),
+            running: sample.map_or_else(whole, |sample| sample.running.clone()),
+            places: sample.map_or_else(|| (0..tensor).collect(), Sampled::places),
+            stand_in,
         };
-        let size = tensor * placement.graph_data;
-        let ranks = match sampled {
-            false => placement.devices[..used as usize].to_vec(),
-            true => (0..pipeline)
-                .map(|stage| placement.devices[(stage * size) as usize])
-                .collect(),
-        };
+        let mut ranks = Vec::new();
+        for stage in 0..pipeline {
+            for replica in &placement.running {
+                let places = placement.places.iter();
+                ranks.extend(places.map(|place| placement.device(*place, *replica, stage)));
+            }
+        }
         Ok(Self { ranks, ..placement })
+    }
+
+    /// The GPU at a place of a tensor-parallel group, a place in the replicas of the graph, and a
+    /// stage.
+    fn device(&self, place: u32, replica: u32, stage: u32) -> DeviceId {
+        let held = self.held.len() as u32;
+        self.devices[(place + self.tensor * (replica + held * stage)) as usize]
+    }
+
+    /// Number among those that run, from places in [`Placement::places`] and
+    /// [`Placement::running`] and a stage.
+    fn running_rank(&self, place: usize, replica: usize, stage: u32) -> u32 {
+        let (places, replicas) = (self.places.len(), self.running.len());
+        (place + places * (replica + replicas * stage as usize)) as u32
     }
 
     /// Ranks of a pipeline stage that run.
     pub fn stage(&self, stage: u32) -> std::ops::Range<u32> {
-        let size = match self.sampled {
-            true => 1,
-            false => self.tensor * self.data,
-        };
-        stage * size..(stage + 1) * size
+        self.running_rank(0, 0, stage)..self.running_rank(0, 0, stage + 1)
     }
 
     /// The tensor-parallel groups of a pipeline stage.
     pub fn tensor_groups(&self, stage: u32) -> Vec<Members> {
-        let t = self.tensor;
-        let groups = if self.sampled { 1 } else { self.data };
-        let group = |d| (0..t).map(|i| (i, d)).collect::<Vec<_>>();
-        let members = (0..groups).map(|d| self.members(stage, &group(d), t));
-        members.collect()
+        let group = |(number, replica): (usize, &u32)| {
+            let device = |place| self.device(place, *replica, stage);
+            let others = (0..self.tensor).filter(|place| !self.places.contains(place));
+            let places = 0..self.places.len();
+            Members {
+                ranks: places
+                    .map(|at| self.running_rank(at, number, stage))
+                    .collect(),
+                devices: (0..self.tensor).map(device).collect(),
+                idle: others.map(device).collect(),
+                size: self.tensor as usize,
+            }
+        };
+        self.running.iter().enumerate().map(group).collect()
     }
 
     /// The data-parallel groups of a pipeline stage.
     pub fn data_groups(&self, stage: u32) -> Vec<Members> {
-        let groups = if self.sampled { 1 } else { self.tensor };
-        let group = |i| (0..self.graph_data).map(|d| (i, d)).collect::<Vec<_>>();
-        let members = (0..groups).map(|i| self.members(stage, &group(i), self.data));
-        members.collect()
+        let held = || 0..self.held.len() as u32;
+        let group = |(number, place): (usize, &u32)| {
+            let device = |replica| self.device(*place, replica, stage);
+            let others = held().filter(|replica| !self.running.contains(replica));
+            let replicas = 0..self.running.len();
+            Members {
+                ranks: replicas
+                    .map(|at| self.running_rank(number, at, stage))
+                    .collect(),
+                devices: held().map(device).collect(),
+                idle: others.map(device).collect(),
+                size: self.data as usize,
+            }
+        };
+        self.places.iter().enumerate().map(group).collect()
     }
 
-    /// The group of the ranks at some tensor and data positions of a stage, `size` with those that
-    /// are not in the graph.
-    fn members(&self, stage: u32, positions: &[(u32, u32)], size: u32) -> Members {
-        let graph_rank = |(i, d): &(u32, u32)| i + self.tensor * (d + self.graph_data * stage);
-        Members {
-            ranks: match self.sampled {
-                true => vec![stage],
-                false => positions.iter().map(graph_rank).collect(),
-            },
-            devices: positions
-                .iter()
-                .map(|at| self.devices[graph_rank(at) as usize])
-                .collect(),
-            size: size as usize,
+    /// For each place of a tensor-parallel group the first that is like it in every group.
+    pub(super) fn alike<T: PartialEq>(&self, look: impl Fn(DeviceId) -> T) -> Vec<u32> {
+        let row = |place: u32| {
+            let stages = (0..self.pipeline).flat_map(|stage| {
+                let replicas = 0..self.held.len() as u32;
+                replicas.map(move |replica| (replica, stage))
+            });
+            let devices = stages.map(|(replica, stage)| self.device(place, replica, stage));
+            devices.map(&look).collect::<Vec<T>>()
+        };
+        let rows: Vec<Vec<T>> = (0..self.tensor).map(row).collect();
+        let first = |row| rows.iter().position(|other| other == row);
+        rows.iter()
+            .map(|row| first(row).unwrap_or(0) as u32)
+            .collect()
+    }
+
+    /// The ranks of the whole job that each rank that runs stands for, itself among them, in
+    /// order.
+    pub fn represented(&self) -> Vec<Vec<u32>> {
+        let last = self.running.len().saturating_sub(1);
+        let mut replicas = vec![Vec::new(); self.running.len()];
+        let own = |number: u32| {
+            let held = self.held.iter().position(|held| *held == number)? as u32;
+            self.running.iter().position(|running| *running == held)
+        };
+        for number in 0..self.data {
+            replicas[own(number).unwrap_or(last)].push(number);
         }
+        let mut all = Vec::new();
+        for stage in 0..self.pipeline {
+            for replicas in &replicas {
+                for running in &self.places {
+                    let places = self.stand_in.iter().enumerate();
+                    let stands = places.filter(|(_, other)| *other == running);
+                    let stands: Vec<u32> = stands.map(|(place, _)| place as u32).collect();
+                    let rank = |d: u32, place: u32| place + self.tensor * (d + self.data * stage);
+                    let of_replica = |d: &u32| {
+                        let d = *d;
+                        stands
+                            .iter()
+                            .map(move |place| rank(d, *place))
+                            .collect::<Vec<_>>()
+                    };
+                    all.push(replicas.iter().flat_map(of_replica).collect());
+                }
+            }
+        }
+        all
     }
 
     /// GPUs that the job uses.
@@ -151,8 +217,33 @@ pub struct Members {
     pub ranks: Vec<u32>,
     /// Devices of those in the graph.
     pub devices: Vec<DeviceId>,
+    /// Those of them that do not run themselves.
+    pub idle: Vec<DeviceId>,
     /// How many there are in all.
     pub size: usize,
+}
+
+/// Whether every degree is possible by itself.
+fn check_degrees(
+    source: &Arc<Source>,
+    parallel: &Parallel,
+    available: u32,
+    machine: &str,
+) -> Result<(), Diagnostic> {
+    for written in [&parallel.tensor, &parallel.data, &parallel.pipeline]
+        .into_iter()
+        .flatten()
+    {
+        if written.value == 0 || written.value > available {
+            return Err(Diagnostic::new(format!(
+                "a parallel degree of {} does not fit the {available} GPUs of `{machine}`",
+                written.value
+            ))
+            .at(source.place(written))
+            .help(format!("expected 1 to {available}")));
+        }
+    }
+    Ok(())
 }
 
 /// The message for a job with more ranks than there are GPUs.

@@ -114,8 +114,10 @@ pub struct Plan {
     pub unit: Unit,
     /// GPUs that the job uses, those that a rank stands for included; 0 for flows.
     pub gpus: u64,
-    /// Devices by rank; empty for flows.
+    /// Devices by rank that runs; empty for flows.
     pub ranks: Vec<DeviceId>,
+    /// The ranks of the whole job that each of them stands for, itself among them, in order.
+    pub represented: Vec<Vec<u32>>,
     /// Facts to show beside the result: parallelism, framework, library.
     pub facts: Vec<(String, String)>,
 }

@@ -10,7 +10,7 @@ use super::pipeline::{Parts, Pipeline};
 use super::placement::Placement;
 use super::range::{check_precision, check_tokens, within};
 use super::sharded::Sharded;
-use super::task::{Plan, Unit};
+use super::task::{Phase, Plan, Unit};
 use crate::catalog::Catalog;
 use crate::collective::Operation;
 use crate::fabric::Fabric;
@@ -29,13 +29,26 @@ pub(super) fn plan(
     source: &Arc<Source>,
     spec: &TrainingSpec,
 ) -> Result<Plan, Diagnostic> {
+    let mut plan = plan_unfolded(catalog, fabric, source, spec)?;
+    plan.phases = plan.phases.into_iter().map(Phase::folded).collect();
+    Ok(plan)
+}
+
+/// The same without looking for symmetry.
+pub(super) fn plan_unfolded(
+    catalog: &Catalog,
+    fabric: &Fabric,
+    source: &Arc<Source>,
+    spec: &TrainingSpec,
+) -> Result<Plan, Diagnostic> {
     let framework = catalog
         .get::<FrameworkSpec>(&spec.framework)
         .map_err(|d| d.at(source.place(&spec.framework)))?;
     let library = catalog.get::<LibrarySpec>(&framework.library)?;
     let placement = Placement::new(fabric, source, &spec.parallel)?;
     check_precision(fabric, &placement, source, &spec.precision)?;
-    let job = Job::new(catalog, source, spec, &framework, &placement)?;
+    let conditions = !fabric.topology.conditions.is_empty();
+    let job = Job::new(catalog, source, spec, &framework, &placement, conditions)?;
     let mut builder = Builder::new(fabric, &framework, &placement)?;
     let mut stages = Vec::new();
     for number in 0..placement.pipeline {
@@ -62,11 +75,12 @@ pub(super) fn plan(
     Ok(Plan {
         workload: spec.name.clone(),
         title: spec.title.clone(),
-        phases: vec![step.builder.finish("step", 1.0)],
+        phases: vec![step.builder.unfolded("step", 1.0)],
         produced: tokens as f64,
         unit: Unit::Tokens,
         facts: facts(spec, &job, &placement),
         gpus: placement.gpus(),
+        represented: placement.represented(),
         ranks: placement.ranks,
     })
 }
@@ -92,6 +106,7 @@ impl Job {
         spec: &TrainingSpec,
         framework: &FrameworkSpec,
         placement: &Placement,
+        conditions: bool,
     ) -> Result<Self, Diagnostic> {
         let network = network(catalog, source, &spec.model)?;
         network.check_tensor(placement.tensor).map_err(|e| {
@@ -125,17 +140,13 @@ impl Job {
         };
         check_tokens(source, &spec.micro_batch, pass.query)?;
         let pipeline = Pipeline::new(source, spec, placement, network.layers(), accumulate)?;
-        let ranks = placement.ranks.len() as u64 / u64::from(placement.pipeline);
-        let kernels = network.layers() * accumulate * ranks * 80;
-        if kernels > MAX_ACTIVITIES {
-            return Err(Diagnostic::new(format!(
-                "this step would have some {kernels} activities, more than {MAX_ACTIVITIES}"
-            ))
-            .at(match &spec.accumulate {
-                Some(written) => source.place(written),
-                None => source.place(&spec.model),
-            }));
-        }
+        check_size(
+            source,
+            spec,
+            placement,
+            network.layers() * accumulate,
+            conditions,
+        )?;
         let bucket = bucket(source, spec, framework)?;
         Ok(Self {
             network,
@@ -194,6 +205,34 @@ impl Job {
             full
         }
     }
+}
+
+/// Whether a step of so many passes through layers has not too many activities.
+fn check_size(
+    source: &Arc<Source>,
+    spec: &TrainingSpec,
+    placement: &Placement,
+    passes: u64,
+    conditions: bool,
+) -> Result<(), Diagnostic> {
+    let ranks = placement.ranks.len() as u64 / u64::from(placement.pipeline);
+    let kernels = passes * ranks * 80;
+    if kernels <= MAX_ACTIVITIES {
+        return Ok(());
+    }
+    let message =
+        format!("this step would have some {kernels} activities, more than {MAX_ACTIVITIES}");
+    let diagnostic = Diagnostic::new(message).at(match &spec.accumulate {
+        Some(written) => source.place(written),
+        None => source.place(&spec.model),
+    });
+    Err(match conditions {
+        false => diagnostic,
+        true => diagnostic.help(
+            "the conditions of this machine keep ranks from standing for each other: take fewer \
+             `--nodes`, or conditions on fewer of them",
+        ),
+    })
 }
 
 /// Bytes of a gradient bucket.

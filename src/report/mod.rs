@@ -19,7 +19,7 @@ pub mod sweep;
 pub mod tables;
 pub mod ways;
 
-use crate::analysis::Outcome;
+use crate::analysis::{Outcome, RankClass};
 use crate::fabric::Fabric;
 use crate::plan::Plan;
 
@@ -32,6 +32,8 @@ pub struct Case<'a> {
     pub plan: Plan,
     /// What came of it.
     pub outcome: Outcome,
+    /// Ranks that do the same, where they are asked for.
+    pub ranks: Vec<RankClass>,
 }
 
 /// One workload on all machines.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::sentence;
 use super::{Case, Comparison};
-use crate::analysis::{DeviceMemory, PhaseOutcome, TimeBy};
+use crate::analysis::{DeviceMemory, PhaseOutcome, RankClass, TimeBy};
 use crate::plan::Unit;
 
 /// One workload on one machine.
@@ -48,8 +48,42 @@ pub struct SystemRecord {
     /// Finish of every flow, for a list of flows.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub flows: Vec<FlowRecord>,
+    /// Ranks that do the same, where they are asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rank_classes: Vec<RankClassRecord>,
+    /// What is slow, has failed or jitters.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<String>,
     /// The answer in one sentence.
     pub verdict: String,
+}
+
+/// Ranks that do the same.
+#[derive(Debug, Serialize)]
+pub struct RankClassRecord {
+    /// How many.
+    pub count: usize,
+    /// Which.
+    pub ranks: Vec<u32>,
+    /// The device of the first.
+    pub device: String,
+    /// Time in kernels \[s\].
+    pub computing_s: f64,
+    /// Time in communication alone \[s\].
+    pub communicating_s: f64,
+    /// Time until the host thread issued the next kernel \[s\].
+    pub launching_s: f64,
+    /// Time until others were ready, longest first; all times sum to that of the step.
+    pub waiting: Vec<WaitRecord>,
+}
+
+/// Waiting for ranks of a class.
+#[derive(Debug, Serialize)]
+pub struct WaitRecord {
+    /// The first rank of the class.
+    pub for_class_of_rank: u32,
+    /// How long \[s\].
+    pub time_s: f64,
 }
 
 /// A rate with its unit.
@@ -240,6 +274,17 @@ pub fn system(case: &Case<'_>) -> SystemRecord {
         fits: outcome.fits(),
         facts: case.plan.facts.iter().cloned().collect(),
         flows: flows(case),
+        rank_classes: case
+            .ranks
+            .iter()
+            .map(|class| rank_class(case, class))
+            .collect(),
+        conditions: fabric
+            .topology
+            .conditions
+            .iter()
+            .map(|c| c.text.clone())
+            .collect(),
         verdict: sentence::of_case(case),
     }
 }
@@ -277,6 +322,22 @@ fn memory(memory: &DeviceMemory) -> MemoryRecord {
         fits: memory.fits(),
         accounts: memory.accounts.iter().map(|(a, b)| (a.key(), *b)).collect(),
         overflow_s: memory.overflow.map(|(time, _)| time),
+    }
+}
+
+fn rank_class(case: &Case<'_>, class: &RankClass) -> RankClassRecord {
+    let waiting = class.waiting_s.iter().map(|(other, time_s)| WaitRecord {
+        for_class_of_rank: case.ranks[*other].ranks[0],
+        time_s: *time_s,
+    });
+    RankClassRecord {
+        count: class.ranks.len(),
+        ranks: class.ranks.clone(),
+        device: class.device.clone(),
+        computing_s: class.computing_s,
+        communicating_s: class.communicating_s,
+        launching_s: class.launching_s,
+        waiting: waiting.collect(),
     }
 }
 

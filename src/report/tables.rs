@@ -133,6 +133,79 @@ pub fn case(case: &Case<'_>) -> String {
     text
 }
 
+/// How many classes of ranks a table lists.
+const LISTED_CLASSES: usize = 24;
+/// How many classes that one waits for a table lists.
+const LISTED_WAITS: usize = 2;
+
+/// Who does the same, how they spend the step, and for whom they wait.
+pub fn ranks(case: &Case<'_>) -> String {
+    let header = [
+        "ranks",
+        "computing",
+        "communicating",
+        "launching",
+        "waiting",
+        "for",
+    ];
+    let rows = case.ranks.iter().take(LISTED_CLASSES).map(|class| {
+        let longest = class.waiting_s.iter().filter(|(_, time)| *time > 0.0);
+        let waits: Vec<String> = longest
+            .take(LISTED_WAITS)
+            .map(|(other, time)| match class.waiting_s.len() {
+                1 => first_ranks(&case.ranks[*other].ranks, 3),
+                _ => {
+                    let ranks = first_ranks(&case.ranks[*other].ranks, 3);
+                    format!("{ranks} ({})", duration(*time))
+                }
+            })
+            .collect();
+        vec![
+            class_name(&class.ranks),
+            duration(class.computing_s),
+            duration(class.communicating_s),
+            duration(class.launching_s),
+            duration(
+                class
+                    .waiting_s
+                    .iter()
+                    .fold(0.0, |sum, (_, time)| sum + time),
+            ),
+            waits.join("; "),
+        ]
+    });
+    let mut text = table(&header.map(String::from), &rows.collect::<Vec<_>>());
+    if case.ranks.len() > LISTED_CLASSES {
+        let more = case.ranks.len() - LISTED_CLASSES;
+        text.push_str(&format!(
+            "\n … and {more} more classes (all of them with --json)"
+        ));
+    }
+    text
+}
+
+/// "class of 128 ranks: 0, 8, 16, …".
+fn class_name(ranks: &[u32]) -> String {
+    match ranks {
+        [rank] => format!("rank {rank}"),
+        _ => format!("class of {} ranks: {}", ranks.len(), numbers(ranks, 4)),
+    }
+}
+
+/// "ranks 0, 8, 16, …".
+fn first_ranks(ranks: &[u32], most: usize) -> String {
+    match ranks {
+        [rank] => format!("rank {rank}"),
+        _ => format!("ranks {}", numbers(ranks, most)),
+    }
+}
+
+fn numbers(ranks: &[u32], most: usize) -> String {
+    let first: Vec<String> = ranks.iter().take(most).map(u32::to_string).collect();
+    let more = if ranks.len() > most { ", …" } else { "" };
+    format!("{}{more}", first.join(", "))
+}
+
 fn memory(case: &Case<'_>) -> String {
     let header = ["device", "peak VRAM", "of", "largest at the peak"].map(String::from);
     let rows: Vec<Vec<String>> = case

@@ -64,6 +64,33 @@ pub struct GpuSpec {
     pub price_usd: Option<Figure<f64>>,
 }
 
+impl GpuSpec {
+    /// The same with its clock and rates, and the bandwidth of its memory, times a factor each.
+    #[must_use]
+    pub fn scaled(&self, compute: f64, memory: f64) -> Self {
+        let mut gpu = self.clone();
+        let peak = &mut gpu.compute.peak;
+        gpu.compute.clock.value.0 *= compute;
+        for rate in [
+            &mut peak.fp64,
+            &mut peak.fp32,
+            &mut peak.tf32,
+            &mut peak.fp16,
+            &mut peak.bf16,
+            &mut peak.fp8,
+            &mut peak.int8,
+            &mut peak.fp4,
+        ]
+        .into_iter()
+        .flatten()
+        {
+            rate.value.0 *= compute;
+        }
+        gpu.memory.bandwidth.value.0 *= memory;
+        gpu
+    }
+}
+
 /// Compute units and their rates.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -194,6 +221,27 @@ pub struct CpuSpec {
     /// Price \[USD\], a hint.
     #[serde(default, deserialize_with = "above_zero_if_any")]
     pub price_usd: Option<Figure<f64>>,
+}
+
+impl CpuSpec {
+    /// The same with its clock, rates and speed of issuing kernels, and the bandwidth of its
+    /// memory, times a factor each.
+    #[must_use]
+    pub fn scaled(&self, compute: f64, memory: f64) -> Self {
+        let mut cpu = self.clone();
+        cpu.clock.value.0 *= compute;
+        cpu.fp32.value.0 *= compute;
+        let rates = [&mut cpu.fp64, &mut cpu.bf16, &mut cpu.int8];
+        for rate in rates.into_iter().flatten() {
+            rate.value.0 *= compute;
+        }
+        cpu.host_slowdown.value /= compute;
+        cpu.memory.bandwidth.value.0 *= memory;
+        if let Some(staging) = &mut cpu.staging {
+            staging.value.0 *= memory;
+        }
+        cpu
+    }
 }
 
 /// What kernels reach on the devices of an architecture, where a device's own file does not say.

@@ -308,7 +308,7 @@ fn type_name(name: &str) -> &str {
         "u16" => "a whole number from 0 to 65535",
         "u32" => "a whole number from 0 to 4294967295",
         "u64" | "usize" | "integer" | "unsigned integer" => "a whole number from 0 up",
-        "f64" | "f32" | "float" => "a number",
+        "f64" | "f32" | "float" | "floating point" => "a number",
         "bool" | "boolean" | "a boolean" => "`true` or `false`",
         "a string" | "string" => "a text",
         "string scalar" | "scalar" => "a single value",

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
+use super::condition::ConditionSpec;
 use super::device::{CpuSpec, GpuSpec, LinkClass, LinkSpec, SwitchSpec};
 use super::figure::above_zero_if_any;
 use super::hostlist::Hostlist;
@@ -58,6 +59,9 @@ pub struct TopologySpec {
     /// Wires.
     #[serde(default)]
     pub links: Vec<Spanned<LinkUse>>,
+    /// What of all this is slow, has failed, or jitters.
+    #[serde(default)]
+    pub conditions: Vec<Spanned<ConditionSpec>>,
 }
 
 /// A topology used as a part.

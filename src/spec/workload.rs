@@ -46,6 +46,9 @@ pub struct Parallel {
     /// Parts of the network that each stage holds (interleaving); 1 where absent.
     #[serde(default, rename = "virtual")]
     pub chunks: Option<Spanned<u32>>,
+    /// Layers of each part of the network, in order; spread evenly where absent.
+    #[serde(default)]
+    pub layers: Option<Spanned<Vec<u32>>>,
     /// Order of the micro-batches in a pipeline.
     #[serde(default)]
     pub schedule: Schedule,

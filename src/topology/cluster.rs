@@ -45,24 +45,25 @@ impl Expansion<'_> {
                 None => Ok(()),
             };
         };
-        let count = match (&self.sample, prefix) {
-            (Some(sample), "") => sample.nodes,
-            _ => nodes.count.value,
-        };
+        let sample = self.sample.clone().filter(|_| prefix.is_empty());
+        let count = sample
+            .as_ref()
+            .map_or(nodes.count.value, |sample| sample.of);
         if !(1..=65_536).contains(&count) {
             return Err(Diagnostic::new("`count` of nodes is not 1 to 65536")
                 .at(source.place(&nodes.count)));
         }
         let mut rails = Vec::new();
         let mut network = None;
-        for node in 0..count {
+        let copies = sample.map_or_else(|| (0..count).collect(), |sample| sample.copies);
+        for node in copies {
             let first = self.graph.node_count();
             self.node = node;
             let base = self.nested(source, &nodes.base, &format!("{prefix}node{node}."))?;
             network = base.network;
             let added = self.graph.node_indices().skip(first);
             let nics = added.filter(|id| matches!(self.graph[*id].kind, DeviceKind::Nic));
-            rails.push(nics.collect::<Vec<_>>());
+            rails.push((node, nics.collect::<Vec<_>>()));
         }
         self.node = 0;
         let written = spec.fabric.as_ref().filter(|fabric| fabric.is_direct());
@@ -71,7 +72,7 @@ impl Expansion<'_> {
             direct.build(self, source, &rails, prefix)?;
         } else if count > 1 {
             let fabric = Shape::new(self, source, nodes, spec.fabric.as_ref(), network.as_ref())?;
-            fabric.build(self, &rails, prefix);
+            fabric.build(self, &rails, count, prefix);
         }
         Ok(())
     }
@@ -92,7 +93,7 @@ struct Shape {
     kind: FabricKind,
     link: Wire,
     uplink: Wire,
-    nodes_per_leaf: usize,
+    nodes_per_leaf: u32,
     oversubscription: f64,
     latency: Seconds,
 }
@@ -133,11 +134,7 @@ impl Shape {
             kind: kind.ok_or_else(unknown)?,
             link,
             uplink,
-            nodes_per_leaf: match (&expansion.sample, per_leaf) {
-                (Some(sample), _) => sample.nodes_per_leaf as usize,
-                (None, Some(written)) => written.value as usize,
-                (None, None) => usize::MAX,
-            },
+            nodes_per_leaf: per_leaf.map_or(u32::MAX, |written| written.value),
             oversubscription: over.map_or(1.0, |over| over.value),
             latency: fabric
                 .and_then(|f| f.switch_latency)
@@ -146,24 +143,33 @@ impl Shape {
     }
 
     /// Adds leaves, the spine where there is more than one leaf, and all wires.
-    fn build(&self, expansion: &mut Expansion<'_>, nics: &[Vec<DeviceId>], prefix: &str) {
-        let rails = nics.iter().map(Vec::len).max().unwrap_or(0);
+    /// `nics` are those of each copy, by its number.
+    fn build(
+        &self,
+        expansion: &mut Expansion<'_>,
+        nics: &[(u32, Vec<DeviceId>)],
+        count: u32,
+        prefix: &str,
+    ) {
+        let rails = nics.iter().map(|(_, nics)| nics.len()).max().unwrap_or(0);
         let per_group = match self.kind {
             FabricKind::RailOptimised => rails,
             FabricKind::FatTree => 1,
         };
-        let groups = nics.len().div_ceil(self.nodes_per_leaf);
+        let groups = count.div_ceil(self.nodes_per_leaf) as usize;
         let spine =
             (groups * per_group > 1).then(|| self.switch(expansion, format!("{prefix}spine")));
-        for (group, members) in nics.chunks(self.nodes_per_leaf).enumerate() {
+        let group_of = |node: u32| (node / self.nodes_per_leaf) as usize;
+        for members in nics.chunk_by(|a, b| group_of(a.0) == group_of(b.0)) {
+            let group = members.first().map_or(0, |(node, _)| group_of(*node));
             for rail in 0..per_group {
                 let number = group * per_group + rail;
                 let leaf = self.switch(expansion, format!("{prefix}leaf{number}"));
                 let down: Vec<DeviceId> = match self.kind {
-                    FabricKind::FatTree => members.iter().flatten().copied().collect(),
+                    FabricKind::FatTree => members.iter().flat_map(|(_, of)| of).copied().collect(),
                     FabricKind::RailOptimised => members
                         .iter()
-                        .filter_map(|of| of.get(rail).copied())
+                        .filter_map(|(_, of)| of.get(rail).copied())
                         .collect(),
                 };
                 for nic in &down {

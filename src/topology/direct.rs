@@ -84,7 +84,8 @@ impl<'a> Direct<'a> {
         })
     }
 
-    /// Adds a leaf for the NICs of every few machines, and wires the leaves.
+    /// Adds a leaf for the NICs of every few machines, and wires the leaves. `nics` are those of
+    /// each machine, by its number; all machines are there.
     ///
     /// # Errors
     /// Their number is not that of the torus.
@@ -92,13 +93,13 @@ impl<'a> Direct<'a> {
         &self,
         expansion: &mut Expansion<'_>,
         source: &Arc<Source>,
-        nics: &[Vec<DeviceId>],
+        nics: &[(u32, Vec<DeviceId>)],
         prefix: &str,
     ) -> Result<(), Diagnostic> {
         let mut leaves = Vec::new();
         for (number, members) in nics.chunks(self.nodes_per_leaf).enumerate() {
             let leaf = self.leaf(expansion, format!("{prefix}leaf{number}"));
-            for nic in members.iter().flatten() {
+            for nic in members.iter().flat_map(|(_, nics)| nics) {
                 expansion.graph.add_edge(*nic, leaf, self.link.clone());
             }
             leaves.push(leaf);

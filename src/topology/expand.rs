@@ -6,6 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::condition::{self, Asked};
 use super::graph::{Device, DeviceId, DeviceKind, Topology, Wire};
 use super::grid::Grid;
 use crate::catalog::{AnyDevice, Catalog, Entry, is_path, load};
@@ -30,30 +31,40 @@ const MAX_PARTS: usize = 1 << 17;
 /// One diagnostic with its place for an unknown name, a duplicate, a range that does not fit, a
 /// `use` that leads back to itself, or too large an expansion.
 pub fn expand(catalog: &Catalog, source: &Arc<Source>) -> Result<Topology, Diagnostic> {
-    expand_sample(catalog, source, None)
+    expand_with(catalog, source, &Changes::default())
 }
 
-/// How many copies of a machine to make, instead of what the file says.
-#[derive(Debug, Clone, Copy)]
+/// What is to be other than a file says.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// Copies of its machine, instead of those it has.
+    pub sample: Option<Sample>,
+    /// More conditions: the texts of mappings as under `conditions:`.
+    pub conditions: Vec<Arc<Source>>,
+}
+
+/// Which copies of a machine to make.
+#[derive(Debug, Clone)]
 pub struct Sample {
-    /// Copies.
-    pub nodes: u32,
-    /// Copies to a leaf.
-    pub nodes_per_leaf: u32,
+    /// Their numbers, in order.
+    pub copies: Vec<u32>,
+    /// Of how many.
+    pub of: u32,
 }
 
-/// The same with another number of copies.
+/// The same with changes.
 ///
 /// # Errors
 /// See [`expand`].
-pub fn expand_sample(
+pub fn expand_with(
     catalog: &Catalog,
     source: &Arc<Source>,
-    sample: Option<Sample>,
+    changes: &Changes,
 ) -> Result<Topology, Diagnostic> {
     let mut expansion = Expansion {
         catalog,
-        sample,
+        sample: changes.sample.clone(),
+        conditions: Vec::new(),
         graph: UnGraph::default(),
         names: FxHashMap::default(),
         replace: Vec::new(),
@@ -74,6 +85,14 @@ pub fn expand_sample(
     if !is_name(&spec.name) {
         return Err(no_name(&spec.name).at(place));
     }
+    for source in &changes.conditions {
+        expansion.conditions.push(Asked {
+            spec: parse(source)?,
+            source: Arc::clone(source),
+            prefix: String::new(),
+        });
+    }
+    let conditions = condition::apply(&mut expansion)?;
     Ok(Topology {
         name: spec.name.value,
         title: spec.title,
@@ -82,6 +101,7 @@ pub fn expand_sample(
         price_usd: spec.price_usd.map(|price| price.value),
         hosts: spec.hosts.map_or(1, |hosts| hosts.value.max(1)),
         place,
+        conditions,
         graph: expansion.graph,
     })
 }
@@ -89,6 +109,8 @@ pub fn expand_sample(
 /// The graph as it grows.
 pub(super) struct Expansion<'a> {
     pub(super) sample: Option<Sample>,
+    /// To be applied when everything is there.
+    pub(super) conditions: Vec<Asked>,
     pub(super) catalog: &'a Catalog,
     pub(super) graph: UnGraph<Device, Wire, u32>,
     pub(super) names: FxHashMap<String, DeviceId>,
@@ -129,7 +151,7 @@ fn identity(path: &str) -> PathBuf {
 }
 
 /// What a file's `use: NAME` names: a path is seen from that file.
-fn seen_from(source: &Source, name: &str) -> String {
+pub(super) fn seen_from(source: &Source, name: &str) -> String {
     if source.path.starts_with("catalogue:") || name.is_empty() {
         return name.to_string();
     }
@@ -170,6 +192,12 @@ impl Expansion<'_> {
         for link in &spec.links {
             self.add_links(source, link, prefix)?;
         }
+        let asked = spec.conditions.iter().map(|condition| Asked {
+            source: Arc::clone(source),
+            spec: condition.clone(),
+            prefix: prefix.to_string(),
+        });
+        self.conditions.extend(asked);
         let done = self.replace.pop().unwrap_or_default();
         if let Some(idle) = done.iter().find(|r| !r.used.get()) {
             let place = source.place(&spec.replace[&idle.old]);
@@ -180,6 +208,14 @@ impl Expansion<'_> {
         }
         self.open.pop();
         Ok(spec)
+    }
+
+    /// Whether a name belongs to a copy of the machine that the sample leaves out.
+    pub(super) fn leaves_out(&self, name: &str) -> bool {
+        let Some(sample) = &self.sample else {
+            return false;
+        };
+        copy_of(name).is_some_and(|copy| copy < sample.of && !sample.copies.contains(&copy))
     }
 
     /// Adds a file that another one uses.
@@ -394,6 +430,12 @@ impl Expansion<'_> {
     }
 }
 
+/// The number of the copy that a device of a cluster belongs to, as its name says.
+pub(super) fn copy_of(name: &str) -> Option<u32> {
+    let (number, _) = name.strip_prefix("node")?.split_once('.')?;
+    number.parse().ok()
+}
+
 /// Takes over from the base what the variant does not say.
 fn inherit(spec: &mut TopologySpec, base: TopologySpec) {
     if spec.title.is_empty() {
@@ -454,6 +496,7 @@ pub(super) fn wire_of(spec: &LinkSpec, count: u32) -> Result<Wire, Diagnostic> {
         collective_both_host: optional(&spec.collective_both_host),
         collective: times(collective.value),
         latency: spec.latency.value,
+        left: 1.0,
     })
 }
 
@@ -490,6 +533,7 @@ fn plain_wire(
         collective_both_host: None,
         collective: rate,
         latency: link.latency.unwrap_or(Seconds(0.0)),
+        left: 1.0,
     })
 }
 

@@ -4,6 +4,7 @@ use petgraph::graph::{EdgeIndex, NodeIndex, UnGraph};
 use petgraph::visit::EdgeRef;
 use std::sync::Arc;
 
+use super::condition::Condition;
 use crate::spec::{CpuSpec, GpuSpec, LinkClass, Place};
 use crate::units::{BytesPerSecond, Seconds};
 
@@ -89,6 +90,8 @@ pub struct Wire {
     pub collective: BytesPerSecond,
     /// Time of the first byte.
     pub latency: Seconds,
+    /// What conditions have left of its rates; 1 without.
+    pub left: f64,
 }
 
 /// A machine or cluster, complete and connected.
@@ -108,6 +111,8 @@ pub struct Topology {
     pub hosts: u32,
     /// Where it is written, for messages about it.
     pub place: Place,
+    /// What is slow, has failed or jitters; the graph is as they leave it.
+    pub conditions: Vec<Condition>,
     /// Devices and wires.
     pub graph: UnGraph<Device, Wire, u32>,
 }

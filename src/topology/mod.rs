@@ -6,6 +6,8 @@
 
 mod check;
 mod cluster;
+mod condition;
+mod copies;
 mod direct;
 mod ecmp;
 mod expand;
@@ -19,8 +21,10 @@ mod smi;
 
 pub use check::check;
 pub use cluster::cluster;
+pub use condition::{Condition, Effect};
+pub use copies::{Copies, Touched, copies};
 pub use ecmp::mixed;
-pub use expand::{Sample, expand, expand_sample};
+pub use expand::{Changes, Sample, expand, expand_with};
 pub use graph::{Device, DeviceId, DeviceKind, LinkId, Topology, Wire};
 pub use import::{Assume, import};
 pub use path_kind::{PathKind, path_kind, path_matrix};

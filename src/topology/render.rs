@@ -1,7 +1,9 @@
 //! A topology as text: for a person, and as YAML with every derived value.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use super::condition::Effect;
 use super::graph::{DeviceKind, Topology, Wire};
 use super::path_kind::path_matrix;
 use crate::spec::LinkClass;
@@ -15,6 +17,9 @@ pub fn describe(topology: &Topology) -> String {
     }
     for line in &topology.assumes {
         let _ = writeln!(text, "assumed: {line}");
+    }
+    for condition in &topology.conditions {
+        let _ = writeln!(text, "condition: {}", condition.text);
     }
     let _ = writeln!(text, "\ndevices");
     for (label, count) in counted(topology.devices().map(|(_, d)| kind_label(&d.kind))) {
@@ -146,7 +151,7 @@ pub fn resolved_yaml(topology: &Topology) -> String {
             format!(
                 "class: {}, bandwidth: {} B/s, latency: {} s",
                 class_name(wire.class),
-                wire.bandwidth.0 / f64::from(wire.count),
+                wire.bandwidth.0 / wire.left / f64::from(wire.count),
                 wire.latency.0
             )
         } else {
@@ -163,7 +168,41 @@ pub fn resolved_yaml(topology: &Topology) -> String {
             wire.bandwidth, wire.latency
         );
     }
+    text.push_str(&conditions(topology));
     text
+}
+
+/// The conditions of what is still there, device by device; what has failed is not.
+fn conditions(topology: &Topology) -> String {
+    let name = |id| topology.device(id).name.as_str();
+    let wires = topology.wires();
+    let mut joined: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for (_, a, b, _) in wires {
+        joined.extend([(name(a), name(b)), (name(b), name(a))]);
+    }
+    let there: BTreeSet<&str> = topology.devices().map(|(_, d)| d.name.as_str()).collect();
+    let mut text = String::new();
+    let left = topology.conditions.iter();
+    for condition in left.filter(|condition| condition.effect != Effect::Failed) {
+        let mut said = BTreeSet::new();
+        let devices = condition.devices.iter();
+        for device in devices.filter(|device| there.contains(device.as_str())) {
+            let line = format!("  - {{{}: {device}", condition.effect.key());
+            let others = condition.to.iter();
+            for other in others.filter(|other| joined.contains(&(device, other))) {
+                if said.insert((device.min(other), device.max(other))) {
+                    let _ = writeln!(text, "{line}, to: {other}{}}}", condition.keys);
+                }
+            }
+            if condition.to.is_empty() {
+                let _ = writeln!(text, "{line}{}}}", condition.keys);
+            }
+        }
+    }
+    match text.is_empty() {
+        true => text,
+        false => format!("conditions:\n{text}"),
+    }
 }
 
 /// A YAML scalar that cannot be misread.

@@ -5,7 +5,7 @@ use narrows::analysis::{Scale, Scaled, analyse, simulate, step_time};
 use narrows::catalog::{Catalog, load};
 use narrows::engine::ActivityId;
 use narrows::fabric::{Fabric, ResourceKind};
-use narrows::plan::{Lane, Loaded, Plan, machine, order, plan};
+use narrows::plan::{Lane, Loaded, Plan, Wanted, machine, order, plan};
 use narrows::spec::{Kind, Schedule, Source, parse};
 use narrows::topology::expand;
 
@@ -173,8 +173,13 @@ fn a_sampled_cluster_is_the_whole_cluster() {
     let source = load(&catalog, "superpod-h100", &[Kind::Topology], "topology").unwrap();
     let job = job("tensor: 8, pipeline: 2, sequence_parallel: true", 4);
     let time = |fold| {
-        let fabric = machine(&catalog, &source, Some(8), &job, fold).unwrap();
-        assert_eq!(fabric.copies > 1, fold);
+        let wanted = Wanted {
+            nodes: Some(8),
+            fold,
+            ..Wanted::default()
+        };
+        let fabric = machine(&catalog, &source, &wanted, &job).unwrap();
+        assert_eq!(fabric.sample.is_some(), fold);
         let mut planned = plan(&catalog, &fabric, &job).unwrap();
         if !fold {
             planned.unfold();

@@ -2,7 +2,7 @@
 
 use crate::cli::{folder, narrows};
 
-use super::{Case, FLOWS, MACHINE, machine, messages, with};
+use super::{Case, FLOWS, MACHINE, TRAIN, machine, messages, with};
 
 #[test]
 fn topologies() {
@@ -212,6 +212,133 @@ fn topologies() {
             m("devices:", "replace: {a100: h100-pcie-80gb}\ndevices:"),
             &["m.yaml:3", "a100"],
         ),
+    ];
+    snapshot!(messages(&cases));
+}
+
+#[test]
+fn conditions() {
+    let under = |what, line: &str, words: &[&'static str]| {
+        let text = format!("{MACHINE}conditions:\n  - {line}\n");
+        machine(what, text, words)
+    };
+    let first = "m.yaml:9";
+    let argument = Case {
+        what: "on the command line",
+        files: vec![("w.yaml", TRAIN.into())],
+        args: vec![
+            "run",
+            "dgx-h100",
+            "w.yaml",
+            "--condition",
+            "slow: gpu[0,9], compute: 0.5",
+        ],
+        words: vec!["--condition:1", "`gpu9`", "`gpu0`"],
+    };
+    let cases = [
+        under(
+            "no kind",
+            "{compute: 0.5}",
+            &[first, "slow", "failed", "jitter"],
+        ),
+        under(
+            "two kinds",
+            "{slow: gpu0, failed: gpu1}",
+            &[first, "one of"],
+        ),
+        under("unknown kind", "{slw: gpu0}", &[first, "`slow`"]),
+        under(
+            "unknown device",
+            "{slow: gpu7, compute: 0.5}",
+            &[first, "`gpu7`", "gpu0"],
+        ),
+        under(
+            "no amount",
+            "{slow: gpu0}",
+            &[first, "compute", "bandwidth"],
+        ),
+        under("no amount of jitter", "{jitter: gpu0}", &[first, "compute"]),
+        under(
+            "more than all",
+            "{slow: gpu0, compute: 1.5}",
+            &[first, "at most 1"],
+        ),
+        under(
+            "nothing left",
+            "{slow: gpu0, memory: 0}",
+            &[first, "above 0"],
+        ),
+        under(
+            "not a number",
+            "{slow: gpu0, compute: half}",
+            &[first, "half"],
+        ),
+        under(
+            "a failed share",
+            "{failed: gpu0, compute: 0.5}",
+            &[first, "`slow`"],
+        ),
+        under(
+            "a link that computes",
+            "{slow: gpu0, to: cpu0, compute: 0.5}",
+            &[first, "link"],
+        ),
+        under(
+            "a slow link of no amount",
+            "{slow: gpu0, to: cpu0}",
+            &[first, "bandwidth"],
+        ),
+        under(
+            "no such link",
+            "{slow: gpu0, to: gpu1, bandwidth: 0.5}",
+            &[first, "cpu0"],
+        ),
+        under(
+            "more than the link",
+            "{slow: gpu0, bandwidth: 900 GB/s}",
+            &[first, "900 GB/s"],
+        ),
+        under(
+            "a bad rate",
+            "{slow: gpu0, bandwidth: 9 GX/s}",
+            &[first, "GX/s"],
+        ),
+        under(
+            "a wide normal",
+            "{jitter: gpu0, compute: 0.5}",
+            &[first, "0.1"],
+        ),
+        under(
+            "jitter of a rate",
+            "{jitter: gpu0, bandwidth: 2 GB/s}",
+            &[first, "deviation"],
+        ),
+        under(
+            "an unknown distribution",
+            "{jitter: gpu0, compute: 0.05, distribution: lognormel}",
+            &[first, "`lognormal`"],
+        ),
+        under(
+            "a seed of nothing",
+            "{slow: gpu0, compute: 0.5, seed: 1}",
+            &[first, "jitter"],
+        ),
+        under(
+            "a bad range",
+            "{slow: \"gpu[1-0]\", compute: 0.5}",
+            &[first, "1-0"],
+        ),
+        under(
+            "nothing left to run on",
+            "{failed: \"gpu[0-1]\"}",
+            &["m.yaml:2", "no GPU"],
+        ),
+        under(
+            "cut in two",
+            "{failed: gpu0, to: cpu0}",
+            &["no path", "gpu0", "gpu1"],
+        ),
+        argument,
     ];
     snapshot!(messages(&cases));
 }

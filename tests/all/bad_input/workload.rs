@@ -4,6 +4,22 @@ use crate::cli::{folder, narrows};
 
 use super::{FLOWS, INFER, MACHINE, TRAIN, machine, messages, with, workload};
 
+/// gpt3-125m has 12 layers.
+#[test]
+fn layers_of_stages() {
+    let given = |what, layers: &str, words: &[&'static str]| {
+        let text = format!("{TRAIN}parallel: {{pipeline: 2, layers: {layers}}}\n");
+        workload(what, text, words)
+    };
+    let cases = [
+        given("too few numbers", "[12]", &["w.yaml:8", "2 numbers", "12"]),
+        given("another sum", "[7, 6]", &["w.yaml:8", "13", "12"]),
+        given("an empty stage", "[12, 0]", &["w.yaml:8", "above 0"]),
+        given("no list", "12", &["w.yaml:8", "list"]),
+    ];
+    snapshot!(messages(&cases));
+}
+
 #[test]
 fn workloads() {
     let t = |from, to| with(TRAIN, from, to);
