@@ -9,6 +9,8 @@ mod catalogue_audit;
 mod cli;
 #[path = "all/close.rs"]
 mod close;
+#[path = "all/collective_algorithms.rs"]
+mod collective_algorithms;
 #[path = "all/collective_laws.rs"]
 mod collective_laws;
 #[path = "all/collectives.rs"]

@@ -1,9 +1,12 @@
 //! A group of devices with the channels found for it: what a library sets up once.
 
+use std::sync::Arc;
+
 use super::algorithm::{Forced, LaunchMode};
 use super::bandwidth::alone;
 use super::channels::{Channel, candidates};
 use super::operation::Operation;
+use super::pairwise::Parts;
 use super::ring::edge_demands;
 use crate::fabric::{Fabric, PeerRule, Transport, transfer};
 use crate::spec::{Diagnostic, LibrarySpec};
@@ -28,6 +31,8 @@ pub struct Communicator<'a> {
     pub launch: LaunchMode,
     /// What is not left to the library.
     pub forced: Forced,
+    /// Sizes of an uneven all-to-all.
+    pub(super) parts: Option<Arc<Parts>>,
 }
 
 impl<'a> Communicator<'a> {
@@ -52,6 +57,7 @@ impl<'a> Communicator<'a> {
             channels: Vec::new(),
             launch: LaunchMode::default(),
             forced: Forced::default(),
+            parts: None,
         };
         if communicator.group.len() > 1 {
             let sets = candidates(fabric, &communicator.group, &communicator.machines);
@@ -80,6 +86,22 @@ impl<'a> Communicator<'a> {
     #[must_use]
     pub fn forced(self, forced: Forced) -> Self {
         Self { forced, ..self }
+    }
+
+    /// The same with an uneven all-to-all; its size is the largest rank's buffer.
+    ///
+    /// # Errors
+    /// The sizes are not for as many ranks as the group has.
+    pub fn uneven(self, parts: Parts) -> Result<Self, Diagnostic> {
+        if parts.ranks() != self.size() {
+            return Err(Diagnostic::new(format!(
+                "sizes of {} ranks for a group of {}",
+                parts.ranks(),
+                self.size()
+            )));
+        }
+        let parts = Some(Arc::new(parts));
+        Ok(Self { parts, ..self })
     }
 
     /// The same as a sample of a group of `members`: every member does what these do, each in

@@ -8,16 +8,21 @@
 mod algorithm;
 mod bandwidth;
 mod channels;
+mod collnet;
 mod communicator;
 mod explain;
+mod halving;
+mod hierarchical;
 mod moves;
 mod operation;
+mod pairwise;
 mod pattern;
 mod plan;
 mod ring;
 mod sample;
 mod steps;
 mod timing;
+mod torus;
 mod tree;
 
 pub use algorithm::{Algorithm, Forced, LaunchMode};
@@ -26,5 +31,6 @@ pub use communicator::Communicator;
 pub use explain::{Way, ways};
 pub use moves::{Move, moves};
 pub use operation::Operation;
+pub use pairwise::Parts;
 pub use plan::CollectivePlan;
 pub use steps::expand_steps;

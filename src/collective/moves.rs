@@ -52,6 +52,19 @@ pub fn moves(
             })
             .collect());
     }
+    if let Form::Stages(stages) = &pattern.form {
+        let rounds = stages.iter().flat_map(|stage| vec![stage; stage.rounds]);
+        let all = rounds.enumerate().flat_map(|(step, stage)| {
+            let sends = pattern.sends[stage.sends.clone()].iter();
+            sends.map(move |send| Move {
+                step,
+                from: send.from,
+                to: send.to,
+                chunk: send.from,
+            })
+        });
+        return Ok(all.collect());
+    }
     let depth = depths(
         &pattern
             .sends

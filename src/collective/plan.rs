@@ -5,6 +5,7 @@ use super::communicator::Communicator;
 use super::operation::Operation;
 use super::pattern::Pattern;
 use super::timing::Times;
+use crate::engine::ResourceId;
 use crate::fabric::{Demands, Transport};
 use crate::spec::{Diagnostic, ProtocolSpec};
 use crate::topology::DeviceId;
@@ -28,8 +29,10 @@ pub struct CollectivePlan {
     pub bytes: f64,
     /// Demands per byte of size.
     pub demands: Demands,
-    /// Highest rate of the protocol \[B/s of size\].
+    /// Highest rate of stages that follow each other \[B/s of size\].
     pub limit: f64,
+    /// The resource that holds up longest where there is such a limit.
+    pub limit_by: Option<ResourceId>,
     /// Time when nothing else runs \[s\].
     pub alone_s: f64,
 }
@@ -40,6 +43,8 @@ pub(super) struct Candidate {
     pub protocol: String,
     pub times: Times,
     pub demands: Demands,
+    /// What holds up longest where stages follow each other.
+    pub limit_by: Option<ResourceId>,
     /// What the library believes it takes \[s\]; the measured time where it is silent.
     pub believed_s: f64,
 }
@@ -68,7 +73,8 @@ impl Communicator<'_> {
             steps: chosen.pattern.steps(),
             bytes,
             demands,
-            limit: f64::INFINITY,
+            limit: chosen.limit_by.map_or(f64::INFINITY, |_| rate),
+            limit_by: chosen.limit_by,
             alone_s: latency_s + bytes / rate,
         })
     }
@@ -127,7 +133,7 @@ impl Communicator<'_> {
         protocol: &ProtocolSpec,
         bytes: f64,
     ) -> Option<Candidate> {
-        let (times, demands) = self.times(pattern, name, bytes)?;
+        let (times, demands, limit_by) = self.times(pattern, name, bytes)?;
         let one_machine = self.machines.len() == 1;
         let believed = match one_machine {
             true => self.believed_s(operation, pattern, name, protocol, bytes),
@@ -138,37 +144,78 @@ impl Communicator<'_> {
             protocol: name.to_string(),
             times,
             demands,
+            limit_by,
             believed_s: believed.unwrap_or_else(|| times.total(bytes)),
         })
     }
 
-    /// The algorithms that come into question.
+    /// The algorithms that come into question: those that the library takes by itself, and the one
+    /// that the user asks for.
     fn patterns(&self, operation: Operation, bytes: f64) -> Vec<Pattern> {
+        let wanted = |algorithm: Algorithm| {
+            let offers = &self.library.offers;
+            self.forced.algorithm == Some(algorithm)
+                || offers.iter().any(|key| key == algorithm.key())
+        };
+        let several = self.machines.len() > 1;
         if !operation.on_ring() {
-            return self.pairwise(operation).into_iter().collect();
+            let relayed = several.then(|| self.pairwise_pxn(operation)).flatten();
+            return self
+                .pairwise(operation)
+                .into_iter()
+                .chain(relayed)
+                .collect();
         }
-        let forced = |algorithm| self.forced.algorithm == Some(algorithm);
         if self.is_sample() {
             return self.sample_patterns(operation);
         }
         let mut patterns = vec![self.ring_pattern(operation)];
-        let several = self.machines.len() > 1;
+        let halves = matches!(
+            operation,
+            Operation::AllReduce | Operation::AllGather | Operation::ReduceScatter
+        );
         if operation == Operation::AllReduce {
-            if several || forced(Algorithm::Tree) {
+            if several || wanted(Algorithm::Tree) {
                 patterns.extend(self.tree());
             }
-            if self.sums_in_switches() || forced(Algorithm::Nvls) || forced(Algorithm::NvlsTree) {
-                patterns.extend(match several {
-                    true => self.nvls_tree(),
-                    false => self.nvls(),
-                });
+            if self.sums_in_switches() || wanted(Algorithm::NvlsTree) {
+                patterns.extend(several.then(|| self.nvls_tree()).flatten());
             }
             patterns.extend(self.direct(bytes));
+            for inside in [Algorithm::CollNetDirect, Algorithm::CollNetChain] {
+                patterns.extend(wanted(inside).then(|| self.collnet(inside)).flatten());
+            }
+            if several && wanted(Algorithm::Nvls) {
+                patterns.extend(self.collnet(Algorithm::Nvls));
+            }
+        }
+        let by_itself = operation == Operation::AllReduce && self.sums_in_switches();
+        if halves && !several && (by_itself || wanted(Algorithm::Nvls)) {
+            patterns.extend(self.nvls(operation));
         }
         if matches!(operation, Operation::AllGather | Operation::ReduceScatter) {
             patterns.extend(self.pat(operation));
         }
+        if halves {
+            patterns.extend(self.textbook(operation, wanted));
+        }
         patterns
+    }
+
+    /// Algorithms that this group's library may not have, where they are wanted.
+    fn textbook(&self, operation: Operation, wanted: impl Fn(Algorithm) -> bool) -> Vec<Pattern> {
+        let build = |algorithm| match algorithm {
+            Algorithm::HalvingDoubling => self.halving_doubling(operation),
+            Algorithm::Torus => self.torus(operation),
+            _ => self.hierarchical(operation),
+        };
+        let all = [
+            Algorithm::HalvingDoubling,
+            Algorithm::Torus,
+            Algorithm::Hierarchical,
+        ];
+        let wanted = all.into_iter().filter(|algorithm| wanted(*algorithm));
+        wanted.filter_map(build).collect()
     }
 
     /// Whether the library reduces in the switches of every machine by default.
@@ -278,6 +325,7 @@ fn nothing(bytes: f64) -> CollectivePlan {
         bytes,
         demands: Demands::default(),
         limit: f64::INFINITY,
+        limit_by: None,
         alone_s: 0.0,
     }
 }

@@ -3,7 +3,7 @@
 use super::channels::Channel;
 use super::communicator::Communicator;
 use super::operation::Operation;
-use super::pattern::{Form, Pattern};
+use super::pattern::{Form, Pattern, Stage};
 use super::plan::Candidate;
 use super::ring::{hop_demands, used_hops};
 use crate::engine::{Activity, ActivityId, Program};
@@ -32,9 +32,9 @@ pub fn expand_steps(
     }
     let chosen = communicator.choose(operation, bytes)?;
     let steps = chosen.pattern.steps();
-    let sends = match chosen.pattern.form {
+    let sends = match &chosen.pattern.form {
         Form::Ring => communicator.channels.len() * steps * communicator.size(),
-        Form::Rounds(rounds) => rounds * chosen.pattern.sends.len(),
+        Form::Stages(stages) => stages.iter().map(|s| s.rounds * s.sends.len()).sum(),
         Form::Pipeline => TREE_SLICES * chosen.pattern.sends.len(),
     };
     if sends > MAX_SENDS {
@@ -54,9 +54,9 @@ pub fn expand_steps(
         chosen: &chosen,
         begin,
     };
-    Ok(match chosen.pattern.form {
+    Ok(match &chosen.pattern.form {
         Form::Ring => expansion.rings(program),
-        Form::Rounds(rounds) => expansion.rounds(program, rounds),
+        Form::Stages(stages) => expansion.stages(program, stages),
         Form::Pipeline => expansion.pipeline(program),
     })
 }
@@ -180,24 +180,27 @@ impl Expansion<'_> {
         vec![arrived]
     }
 
-    /// Every round all sends at once; a rank's next round waits for what it received and sent.
-    fn rounds(&self, program: &mut Program, rounds: usize) -> Vec<ActivityId> {
+    /// Every round all sends of a stage at once; the next round waits for all of them. A send's
+    /// weight is its size, so that those which share a wire end together.
+    fn stages(&self, program: &mut Program, stages: &[Stage]) -> Vec<ActivityId> {
         let pattern = &self.chosen.pattern;
         let overhead = self.overhead();
-        let all_steps = pattern.steps() as f64;
+        let rounds: usize = stages.iter().map(|stage| stage.rounds).sum();
+        let latency = self.latency * pattern.steps() as f64 / rounds as f64;
         let mut done = self.begin;
         let mut ends = vec![self.begin];
-        for _ in 0..rounds {
-            ends = pattern
-                .sends
-                .iter()
+        let each = stages.iter().flat_map(|stage| vec![stage; stage.rounds]);
+        for stage in each {
+            let sends = pattern.sends[stage.sends.clone()].iter();
+            ends = sends
                 .map(|send| {
                     let mut demands = Demands::default();
                     demands.add_scaled(&send.demands, overhead);
                     program.add(&Activity {
-                        latency: self.latency * all_steps / rounds as f64,
-                        work: self.bytes * send.share / rounds as f64,
+                        latency,
+                        work: self.bytes * send.share / stage.rounds as f64,
                         demands: demands.as_slice(),
+                        weight: send.share,
                         after: &[done],
                         ..Activity::default()
                     })

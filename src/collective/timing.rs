@@ -12,6 +12,7 @@ use super::bandwidth::alone;
 use super::communicator::Communicator;
 use super::operation::Operation;
 use super::pattern::Pattern;
+use crate::engine::ResourceId;
 use crate::fabric::{Demands, Transport};
 use crate::spec::{Figure, GenerationSpec, ProtocolSpec, TimingSpec};
 use crate::units::Seconds;
@@ -87,9 +88,10 @@ impl Communicator<'_> {
         found.map_or(&self.library.default_generation, |(name, _)| name)
     }
 
-    /// The timing of an algorithm and protocol over a kind of path. Trees and PAT without timings
-    /// of their own have those of rings, whose sends they share; a library without generations has
-    /// its protocols' figures.
+    /// The timing of an algorithm and protocol over a kind of path. Algorithms without timings of
+    /// their own have those of another whose sends they share: of rings, of trees where the
+    /// network's switches add, of pairwise sends; a library without generations has its protocols'
+    /// figures.
     fn timing(
         &self,
         transport: Transport,
@@ -105,9 +107,19 @@ impl Communicator<'_> {
             Transport::Network => &generation.network,
         };
         let of = |algorithm: Algorithm| table.get(&format!("{algorithm}-{protocol}"));
+        let switches = matches!(
+            algorithm,
+            Algorithm::CollNetDirect | Algorithm::CollNetChain
+        ) || (algorithm == Algorithm::Nvls && transport == Transport::Network);
         let stand_in = match algorithm {
-            Algorithm::Tree | Algorithm::Pat => Some(Algorithm::Ring),
-            Algorithm::PointToPoint => Some(Algorithm::Pairwise),
+            // Sums in the network's switches are made of full packets.
+            _ if switches => (protocol == "simple").then_some(Algorithm::Tree),
+            Algorithm::Tree
+            | Algorithm::Pat
+            | Algorithm::HalvingDoubling
+            | Algorithm::Torus
+            | Algorithm::Hierarchical => Some(Algorithm::Ring),
+            Algorithm::PointToPoint | Algorithm::PairwisePxn => Some(Algorithm::Pairwise),
             _ => None,
         };
         let found = of(algorithm).or_else(|| stand_in.and_then(of));
@@ -152,11 +164,14 @@ impl Communicator<'_> {
         pattern: &Pattern,
         protocol: &str,
         bytes: f64,
-    ) -> Option<(Times, Demands)> {
+    ) -> Option<(Times, Demands, Option<ResourceId>)> {
         let timing = self.timing(pattern.transport, pattern.algorithm, protocol)?;
         let mut demands = Demands::default();
         demands.add_scaled(&pattern.demands, 1.0 / timing.share.0);
-        let rate = alone(self.fabric, &demands);
+        let (rate, limit_by) = match pattern.rate(self.fabric, timing.share.0) {
+            (staged, Some(resource)) => (staged, Some(resource)),
+            _ => (alone(self.fabric, &demands), None),
+        };
         let mut steps_s = 0.0;
         if pattern.transport == Transport::Network {
             let hop = timing.hop.0 + pattern.network_latency_s;
@@ -181,7 +196,7 @@ impl Communicator<'_> {
             latency_s: base_s + steps_s + bubble_s + copy_s,
             rate,
         };
-        Some((times, demands))
+        Some((times, demands, limit_by))
     }
 
     /// What launching all ranks from one process adds \[s\].

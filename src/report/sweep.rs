@@ -25,7 +25,8 @@ pub struct SweepRow {
     pub protocol: String,
     /// Channels.
     pub channels: usize,
-    /// What binds: the narrowest resource, the protocol's own limit, or latency.
+    /// What binds: the narrowest resource, the longest of stages that follow each other, or
+    /// latency.
     pub bound_by: String,
 }
 
@@ -73,7 +74,10 @@ fn row(
     let bound_by = if plan.latency_s > flow_s {
         "latency".to_string()
     } else if plan.limit < rate {
-        format!("{} protocol", plan.protocol)
+        let by = plan
+            .limit_by
+            .map(|id| &communicator.fabric.resource(id).name);
+        by.map_or_else(|| narrowest, |name| format!("{name}, stage after stage"))
     } else {
         narrowest
     };

@@ -38,6 +38,9 @@ pub struct LibrarySpec {
     /// Kernels of inference engines that replace the library inside CUDA graphs.
     #[serde(default)]
     pub direct: Option<DirectSpec>,
+    /// Algorithms that it takes by itself, beside those of NCCL: `torus`, `halving-doubling`…
+    #[serde(default)]
+    pub offers: Vec<String>,
     /// Compute units that the channels of one collective occupy.
     #[serde(deserialize_with = "above_zero")]
     pub channel_units: Figure<u32>,

@@ -98,6 +98,9 @@ pub struct NetworkSpec {
     pub link: Spanned<String>,
     /// How machines of this kind are joined.
     pub kind: FabricKind,
+    /// The switches between them.
+    #[serde(default)]
+    pub switch: Option<Spanned<String>>,
 }
 
 /// A fabric of leaf and spine switches; the spine is one non-blocking device.
@@ -119,7 +122,10 @@ pub struct FabricSpec {
     /// Links down over links up of a leaf; 1 if absent.
     #[serde(default)]
     pub oversubscription: Option<Spanned<f64>>,
-    /// Time through a switch.
+    /// Switch of the catalogue that leaves and spine are; the machine's own if absent.
+    #[serde(default)]
+    pub switch: Option<Spanned<String>>,
+    /// Time through a switch; that of the switch named if absent.
     #[serde(default)]
     pub switch_latency: Option<Seconds>,
 }
