@@ -13,6 +13,8 @@ mod close;
 mod collective_algorithms;
 #[path = "all/collective_laws.rs"]
 mod collective_laws;
+#[path = "all/collective_sanity.rs"]
+mod collective_sanity;
 #[path = "all/collectives.rs"]
 mod collectives;
 #[path = "all/conservation.rs"]

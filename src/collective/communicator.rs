@@ -31,6 +31,8 @@ pub struct Communicator<'a> {
     pub launch: LaunchMode,
     /// What is not left to the library.
     pub forced: Forced,
+    /// Whether results replace the operands.
+    pub(super) in_place: bool,
     /// Sizes of an uneven all-to-all.
     pub(super) parts: Option<Arc<Parts>>,
 }
@@ -57,6 +59,7 @@ impl<'a> Communicator<'a> {
             channels: Vec::new(),
             launch: LaunchMode::default(),
             forced: Forced::default(),
+            in_place: false,
             parts: None,
         };
         if communicator.group.len() > 1 {
@@ -86,6 +89,13 @@ impl<'a> Communicator<'a> {
     #[must_use]
     pub fn forced(self, forced: Forced) -> Self {
         Self { forced, ..self }
+    }
+
+    /// The same with results in the place of the operands, or not: in place no rank copies the part
+    /// that it keeps.
+    #[must_use]
+    pub fn in_place(self, in_place: bool) -> Self {
+        Self { in_place, ..self }
     }
 
     /// The same with an uneven all-to-all; its size is the largest rank's buffer.

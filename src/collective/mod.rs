@@ -22,6 +22,7 @@ mod ring;
 mod sample;
 mod steps;
 mod timing;
+mod together;
 mod torus;
 mod tree;
 
@@ -34,3 +35,4 @@ pub use operation::Operation;
 pub use pairwise::Parts;
 pub use plan::CollectivePlan;
 pub use steps::expand_steps;
+pub use together::together;

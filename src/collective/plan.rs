@@ -1,14 +1,20 @@
 //! A collective as one activity: the algorithm and protocol that the library takes.
 
 use super::algorithm::{Algorithm, LaunchMode};
+use super::bandwidth::binding;
+use super::channels::Channel;
 use super::communicator::Communicator;
 use super::operation::Operation;
 use super::pattern::Pattern;
+use super::ring::{hop_demands, used_hops};
 use super::timing::Times;
 use crate::engine::ResourceId;
 use crate::fabric::{Demands, Transport};
 use crate::spec::{Diagnostic, ProtocolSpec};
 use crate::topology::DeviceId;
+
+/// Fewest slices of a chain for each of its hops.
+const SLICES_PER_HOP: f64 = 16.0;
 
 /// A collective as one activity.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +55,19 @@ pub(super) struct Candidate {
     pub believed_s: f64,
 }
 
+impl Candidate {
+    /// Share of what the wires carry that is payload, by the protocol.
+    pub(super) fn payload(&self) -> f64 {
+        let plain = self
+            .pattern
+            .demands
+            .as_slice()
+            .iter()
+            .find(|(_, c)| *c > 0.0);
+        plain.map_or(1.0, |(id, c)| c / self.demands.of(*id))
+    }
+}
+
 impl Communicator<'_> {
     /// The collective with the algorithm and protocol that the library takes for its size.
     ///
@@ -60,7 +79,7 @@ impl Communicator<'_> {
         }
         let chosen = self.choose(operation, bytes)?;
         let rate = chosen.times.rate;
-        let fill_s = self.pipeline_fill(operation, bytes, rate);
+        let fill_s = self.pipeline_fill(operation, bytes, chosen.payload());
         let latency_s = chosen.times.latency_s + fill_s;
         let mut demands = chosen.demands;
         self.add_channel_units(&mut demands, rate);
@@ -239,7 +258,9 @@ impl Communicator<'_> {
                     3..=4 => limits.ranks_4,
                     _ => limits.ranks_8,
                 };
-                if self.launch != LaunchMode::Graph || bytes >= limit.0 {
+                // vLLM custom_all_reduce.py: more than two cards need GPU links between all.
+                let linked = self.size() == 2 || self.links_everywhere();
+                if self.launch != LaunchMode::Graph || bytes >= limit.0 || !linked {
                     return None;
                 }
                 match self.size() {
@@ -261,17 +282,48 @@ impl Communicator<'_> {
     }
 
     /// Time until the last rank of a chain has its first slice, less the one slice time that the
-    /// steady state counts \[s\].
-    fn pipeline_fill(&self, operation: Operation, bytes: f64, rate: f64) -> f64 {
-        match operation.is_chain() {
-            true => (self.size() as f64 - 2.0) * self.slice(bytes) / rate,
-            false => 0.0,
+    /// steady state counts \[s\]. The first slices of all channels move in step, so that those
+    /// which leave over the same wire share it.
+    fn pipeline_fill(&self, operation: Operation, bytes: f64, share: f64) -> f64 {
+        if !operation.is_chain() {
+            return 0.0;
         }
+        let slice = self.slice(bytes) / share;
+        let hops = |channel| used_hops(operation, channel).map(move |hop| (channel, hop));
+        let mut hops: Vec<_> = self.channels.iter().map(hops).collect();
+        let mut fills = vec![(0.0, 0.0_f64); hops.len()];
+        for _ in 1..self.group.len() {
+            let demands = |(channel, hop): (&Channel, usize)| {
+                let mut demands = Demands::default();
+                let per_byte = hop_demands(self, channel, hop);
+                demands.add_scaled(&per_byte, slice * channel.share);
+                demands
+            };
+            let now = hops.iter_mut().map(|hops| hops.next().map(demands));
+            let now: Vec<Demands> = now.map(Option::unwrap_or_default).collect();
+            let all = Demands::sum(now.iter().map(|demands| (demands.clone(), 1.0)));
+            for ((sum, longest), mine) in fills.iter_mut().zip(now) {
+                let mut loaded = all.clone();
+                loaded.retain(|resource| mine.of(resource) > 0.0);
+                let (seconds, _) = binding(self.fabric, &loaded);
+                *sum += seconds;
+                *longest = longest.max(seconds);
+            }
+        }
+        // The hops of a sample stand for those of all members.
+        let hops = self.group.len() as f64 - 1.0;
+        let more = (self.size() as f64 - 1.0) / hops.max(1.0);
+        let fills = fills.into_iter();
+        let fills = fills.map(|(sum, longest)| sum * more - longest);
+        fills.fold(0.0, f64::max)
     }
 
-    /// Bytes of all channels' slices together.
+    /// Bytes of all channels' slices of a chain together: equal ones, none larger than the
+    /// library's, and enough of them that filling the chain costs little.
     pub(super) fn slice(&self, bytes: f64) -> f64 {
-        (self.library.slice.value.0 * self.channels.len() as f64).min(bytes)
+        let largest = self.library.slice.value.0 * self.channels.len() as f64;
+        let hops = self.size().saturating_sub(1) as f64;
+        bytes / (bytes / largest).ceil().max(SLICES_PER_HOP * hops)
     }
 
     /// The compute units that the channels occupy while the collective runs at its own pace.
@@ -289,6 +341,7 @@ impl Communicator<'_> {
     pub(super) fn channel_share(&self, id: DeviceId) -> Option<f64> {
         let spec = self.fabric.topology.device(id).gpu()?;
         let units = f64::from(self.library.channel_units.value);
+        let units = (units > 0.0).then_some(units)?;
         Some((units / f64::from(spec.compute.units.value)).min(0.5))
     }
 

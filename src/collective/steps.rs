@@ -3,7 +3,7 @@
 use super::channels::Channel;
 use super::communicator::Communicator;
 use super::operation::Operation;
-use super::pattern::{Form, Pattern, Stage};
+use super::pattern::{Form, Stage};
 use super::plan::Candidate;
 use super::ring::{hop_demands, used_hops};
 use crate::engine::{Activity, ActivityId, Program};
@@ -13,8 +13,9 @@ use crate::spec::Diagnostic;
 /// Most activities that one collective is expanded into.
 const MAX_SENDS: usize = 1 << 22;
 
-/// Slices in flight that a tree is cut into.
-const TREE_SLICES: usize = 64;
+/// Slices that a tree's data is cut into: so many that filling the tree does not count, for
+/// measured timings hold it already.
+const TREE_SLICES: usize = 512;
 
 /// Appends every send of a collective to `program`, whose first resources are the fabric's.
 /// Returns the activities that end it.
@@ -74,18 +75,16 @@ struct Expansion<'a> {
 }
 
 impl Expansion<'_> {
-    /// What the pattern's demands grew by for the protocol.
+    /// What the demands grow by for the protocol.
     fn overhead(&self) -> f64 {
-        let pattern: &Pattern = &self.chosen.pattern;
-        let plain = pattern.demands.as_slice().iter().find(|(_, c)| *c > 0.0);
-        plain.map_or(1.0, |(id, c)| self.chosen.demands.of(*id) / c)
+        1.0 / self.chosen.payload()
     }
 
     fn rings(&self, program: &mut Program) -> Vec<ActivityId> {
         let n = self.communicator.size();
         let mut ends = Vec::new();
         for channel in &self.communicator.channels {
-            let hops: Vec<Demands> = used_hops(self.operation, n)
+            let hops: Vec<Demands> = used_hops(self.operation, channel)
                 .map(|hop| self.hop(channel, hop))
                 .collect();
             let bytes = self.bytes * channel.share;

@@ -190,7 +190,8 @@ impl Communicator<'_> {
             .map_or(1.0, |half| 1.0 + bytes / half.0.max(1.0));
         let bubble_s = bytes / rate * timing.bubble / pattern.steps() as f64 / hidden;
         let part = bytes / self.size() as f64;
-        let copy_s = timing.local_copy.map_or(0.0, |rate| part / rate.0);
+        let copied = timing.local_copy.filter(|_| !self.in_place);
+        let copy_s = copied.map_or(0.0, |rate| part / rate.0);
         let times = Times {
             base_s,
             latency_s: base_s + steps_s + bubble_s + copy_s,

@@ -20,6 +20,9 @@ pub struct LibrarySpec {
     /// Sources by short key.
     #[serde(default)]
     pub sources: BTreeMap<String, String>,
+    /// Makers of devices whose library it is.
+    #[serde(default)]
+    pub vendors: Vec<String>,
     /// Wire protocols by name, as the library's own cost model has them: they decide the choice.
     pub protocols: BTreeMap<String, ProtocolSpec>,
     /// Measured timings by generation of devices: they give the time. Without any, the protocols'
@@ -41,8 +44,7 @@ pub struct LibrarySpec {
     /// Algorithms that it takes by itself, beside those of NCCL: `torus`, `halving-doubling`…
     #[serde(default)]
     pub offers: Vec<String>,
-    /// Compute units that the channels of one collective occupy.
-    #[serde(deserialize_with = "above_zero")]
+    /// Compute units that the channels of one collective occupy; 0 where copy engines do the work.
     pub channel_units: Figure<u32>,
     /// Largest piece a ring step is cut into.
     #[serde(deserialize_with = "above_zero")]

@@ -8,6 +8,7 @@ mod device;
 mod diagnostic;
 mod figure;
 mod hostlist;
+mod launches;
 mod library;
 mod model;
 mod name_or;
@@ -23,6 +24,7 @@ pub use device::{
 pub use diagnostic::{Diagnostic, Place, nearest};
 pub use figure::{Figure, Share};
 pub use hostlist::{Hostlist, HostlistError, is_name, no_name};
+pub use launches::{LaunchRule, LaunchesSpec};
 pub use library::{
     DirectLimits, DirectSpec, FrameworkSpec, GenerationSpec, InSwitchSpec, LibrarySpec, PathCost,
     ProtocolSpec, TimingSpec,
