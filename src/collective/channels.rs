@@ -53,30 +53,34 @@ pub(super) fn candidates(
 }
 
 /// Places in every machine of ranks that have NICs of their own, equally many in all: where a
-/// machine has lost a NIC, two of its ranks share one and only the first of them is a head.
+/// machine has lost a NIC, the rank that must go a longer way to another's is no head.
 fn nic_heads(fabric: &Fabric, group: &[DeviceId], machines: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let topology = &fabric.topology;
-    let nics = |from: usize, to: usize| {
+    let way = |from: usize, to: usize| {
         let route = find_route(topology, group[from], group[to], Through::Anything);
         let passes = route.map_or_else(Vec::new, |route| route.passes);
+        let length = passes.len();
         let node = topology.device(group[from]).node;
         let mine = passes.into_iter().filter(|id| {
             let device = topology.device(*id);
             device.node == node && matches!(device.kind, DeviceKind::Nic)
         });
-        mine.collect::<Vec<_>>()
+        (length, mine.collect::<Vec<_>>())
     };
     let heads = |(at, members): (usize, &Vec<usize>)| {
         let other = machines[(at + 1) % machines.len()][0];
+        let ways = members.iter().map(|rank| way(*rank, other)).enumerate();
+        let mut ways: Vec<_> = ways.collect();
+        ways.sort_by_key(|(place, (length, _))| (*length, *place));
         let mut taken: Vec<DeviceId> = Vec::new();
         let mut heads = Vec::new();
-        for (place, rank) in members.iter().enumerate() {
-            let mine = nics(*rank, other);
-            if !mine.iter().any(|nic| taken.contains(nic)) {
-                taken.extend(mine);
+        for (place, (_, nics)) in ways {
+            if !nics.iter().any(|nic| taken.contains(nic)) {
+                taken.extend(nics);
                 heads.push(place);
             }
         }
+        heads.sort_unstable();
         heads
     };
     let mut all: Vec<Vec<usize>> = machines.iter().enumerate().map(heads).collect();

@@ -150,8 +150,11 @@ impl Subject for Collectives {
         let (fabric, group) = self.ranks(row)?;
         let communicator = Communicator::new(&fabric, self.library(row)?, group)
             .map_err(|d| d.message)?
-            .launched(self.launches.of(row)?)
-            .forced(forced(row));
+            .launched(self.launches.mode(row)?)
+            .forced(Forced {
+                without_switches: !self.launches.in_switch(row),
+                ..forced(row)
+            });
         let plan = communicator.plan(operation, bytes);
         let plan = plan.map_err(|d| format!("unsupported: {}", d.message))?;
         Ok(plan.alone_s * 1e6)
@@ -193,7 +196,6 @@ fn forced(row: &Row<'_>) -> Forced {
     let text = row.text("algorithm");
     let words = |c: char| !c.is_alphanumeric();
     let mut parts = text.split(words).filter(|part| !part.is_empty());
-    let without_switches = text.contains("NVLS off") || text.contains("NVLS_ENABLE=0");
     let algorithm = parts.next().and_then(Algorithm::from_key);
     let protocol = ["LL128", "Simple", "LL"];
     let named = protocol
@@ -202,6 +204,6 @@ fn forced(row: &Row<'_>) -> Forced {
     Forced {
         algorithm,
         protocol: named.filter(|_| algorithm.is_some()).map(str::to_lowercase),
-        without_switches,
+        without_switches: false,
     }
 }

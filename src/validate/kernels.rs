@@ -78,7 +78,7 @@ impl Kernels {
         }
         group.truncate(ranks);
         let communicator = Communicator::new(&fabric, &self.library, group).map_err(reason)?;
-        let communicator = communicator.launched(self.launches.of(row)?);
+        let communicator = communicator.launched(self.launches.mode(row)?);
         // One source counts bytes, the other 16-bit elements, and says so in its note.
         let width = if row.text("note").contains("elements") {
             2.0

@@ -93,14 +93,14 @@ struct Held {
 }
 
 impl Held {
-    fn add(&mut self, name: &str, fabric: &Fabric, library: &LibrarySpec) {
+    fn add(&mut self, name: &str, fabric: &Fabric, library: &LibrarySpec, sizes: &[f64]) {
         let group: Vec<DeviceId> = fabric.topology.gpus();
         let communicator = Communicator::new(fabric, library, group).unwrap();
         let algorithms = Algorithm::ALL.map(|algorithm| with(&communicator, algorithm));
         for (communicator, algorithm) in algorithms.iter().zip(Algorithm::ALL) {
             for operation in Operation::ALL {
-                for bytes in [16e6, 1e9] {
-                    let Some((one, sends)) = both_forms(communicator, operation, bytes) else {
+                for bytes in sizes {
+                    let Some((one, sends)) = both_forms(communicator, operation, *bytes) else {
                         continue;
                     };
                     self.defined += 1;
@@ -130,7 +130,7 @@ fn both_forms_of_every_algorithm_agree_on_every_machine() {
     for name in catalog.names(Kind::Topology) {
         let fabric = shipped(&catalog, name);
         if (2..=16).contains(&fabric.topology.gpus().len()) {
-            held.add(name, &fabric, &nccl);
+            held.add(name, &fabric, &nccl, &[16e6]);
         }
     }
     held.check(1000);
@@ -143,10 +143,10 @@ fn both_forms_of_every_algorithm_agree_between_machines() {
     let mut held = Held::default();
     for (name, copies) in [("dgx-h100", 2), ("dgx-a100-80gb", 3), ("mi300x-8x", 2)] {
         let fabric = Fabric::new(cluster(&catalog, name, copies).unwrap());
-        held.add(name, &fabric, &nccl);
+        held.add(name, &fabric, &nccl, &[16e6, 1e9]);
     }
     let sharp = from_yaml(&format!("{}{SHARP}", nodes("dgx-h100", 4)));
-    held.add("dgx-h100 with SHARP", &sharp, &nccl);
+    held.add("dgx-h100 with SHARP", &sharp, &nccl, &[16e6, 1e9]);
     held.check(100);
 }
 
