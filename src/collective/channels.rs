@@ -68,8 +68,10 @@ fn nic_heads(fabric: &Fabric, group: &[DeviceId], machines: &[Vec<usize>]) -> Ve
         (length, mine.collect::<Vec<_>>())
     };
     let heads = |(at, members): (usize, &Vec<usize>)| {
-        let other = machines[(at + 1) % machines.len()][0];
-        let ways = members.iter().map(|rank| way(*rank, other)).enumerate();
+        // To its like in the next machine, which is on its rail.
+        let next = &machines[(at + 1) % machines.len()];
+        let ranks = members.iter().enumerate();
+        let ways = ranks.map(|(place, rank)| (place, way(*rank, next[place % next.len()])));
         let mut ways: Vec<_> = ways.collect();
         ways.sort_by_key(|(place, (length, _))| (*length, *place));
         let mut taken: Vec<DeviceId> = Vec::new();

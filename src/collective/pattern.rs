@@ -218,6 +218,17 @@ impl Pattern {
         (self.local_steps + self.network_steps).max(1)
     }
 
+    /// The rank that sends most, and its bytes per byte of size; none of a ring.
+    pub(super) fn busiest_sender(&self) -> Option<(usize, f64)> {
+        let ranks = self.sends.iter().map(|send| send.from).max()? + 1;
+        let mut sent = vec![0.0; ranks];
+        for send in &self.sends {
+            sent[send.from] += send.share;
+        }
+        let sent = sent.into_iter().enumerate();
+        sent.reduce(|best, next| if next.1 > best.1 { next } else { best })
+    }
+
     /// Rate of the data when nothing else runs and `share` of what the wires carry is payload
     /// \[B/s of size\], and the resource that holds up longest where stages follow each other: no
     /// stage begins before the one before it has ended, so the times of the stages add up.

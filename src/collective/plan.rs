@@ -35,7 +35,7 @@ pub struct CollectivePlan {
     pub bytes: f64,
     /// Demands per byte of size.
     pub demands: Demands,
-    /// Highest rate of stages that follow each other \[B/s of size\].
+    /// Highest rate of stages that follow each other, or of a rank's channels \[B/s of size\].
     pub limit: f64,
     /// The resource that holds up longest where there is such a limit.
     pub limit_by: Option<ResourceId>,

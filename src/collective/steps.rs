@@ -6,7 +6,7 @@ use super::operation::Operation;
 use super::pattern::{Form, Stage};
 use super::plan::Candidate;
 use super::ring::{hop_demands, used_hops};
-use crate::engine::{Activity, ActivityId, Program};
+use crate::engine::{Activity, ActivityId, Limit, Program};
 use crate::fabric::Demands;
 use crate::spec::Diagnostic;
 
@@ -180,12 +180,14 @@ impl Expansion<'_> {
     }
 
     /// Every round all sends of a stage at once; the next round waits for all of them. A send's
-    /// weight is its size, so that those which share a wire end together.
+    /// weight is its size, so that those which share a wire end together; what a rank's channels
+    /// limit goes at that pace.
     fn stages(&self, program: &mut Program, stages: &[Stage]) -> Vec<ActivityId> {
         let pattern = &self.chosen.pattern;
         let overhead = self.overhead();
         let rounds: usize = stages.iter().map(|stage| stage.rounds).sum();
         let latency = self.latency * pattern.steps() as f64 / rounds as f64;
+        let limited = self.chosen.limit_by.filter(|_| stages.len() == 1);
         let mut done = self.begin;
         let mut ends = vec![self.begin];
         let each = stages.iter().flat_map(|stage| vec![stage; stage.rounds]);
@@ -200,6 +202,10 @@ impl Expansion<'_> {
                         work: self.bytes * send.share / stage.rounds as f64,
                         demands: demands.as_slice(),
                         weight: send.share,
+                        limit: limited.map(|resource| Limit {
+                            rate: self.chosen.times.rate * send.share,
+                            resource: Some(resource),
+                        }),
                         after: &[done],
                         ..Activity::default()
                     })

@@ -143,6 +143,7 @@ impl Communicator<'_> {
             bubble_size: None,
             share: spec.bandwidth_share.value,
             local_copy: None,
+            rank_limit: None,
             source: spec.base.source.clone(),
             note: None,
             estimate: false,
@@ -168,10 +169,16 @@ impl Communicator<'_> {
         let timing = self.timing(pattern.transport, pattern.algorithm, protocol)?;
         let mut demands = Demands::default();
         demands.add_scaled(&pattern.demands, 1.0 / timing.share.0);
-        let (rate, limit_by) = match pattern.rate(self.fabric, timing.share.0) {
+        let (mut rate, mut limit_by) = match pattern.rate(self.fabric, timing.share.0) {
             (staged, Some(resource)) => (staged, Some(resource)),
             _ => (alone(self.fabric, &demands), None),
         };
+        if let (Some(limit), Some((rank, share))) = (timing.rank_limit, pattern.busiest_sender())
+            && limit.0 / share < rate
+        {
+            rate = limit.0 / share;
+            limit_by = self.fabric.gpu(self.group[rank]).map(|gpu| gpu.compute);
+        }
         let mut steps_s = 0.0;
         if pattern.transport == Transport::Network {
             let hop = timing.hop.0 + pattern.network_latency_s;

@@ -25,7 +25,7 @@ pub struct SweepRow {
     pub protocol: String,
     /// Channels.
     pub channels: usize,
-    /// What binds: the narrowest resource, the longest of stages that follow each other, or
+    /// What binds: the narrowest resource, the one of the longest stage, the sender's channels, or
     /// latency.
     pub bound_by: String,
 }
@@ -99,7 +99,7 @@ fn row(
         "latency".to_string()
     } else if plan.limit < rate {
         let by = plan.limit_by.map(|id| &first.fabric.resource(id).name);
-        by.map_or_else(|| narrowest, |name| format!("{name}, stage after stage"))
+        by.cloned().unwrap_or(narrowest)
     } else {
         narrowest
     };

@@ -133,6 +133,9 @@ pub struct TimingSpec {
     /// Rate at which a rank copies its own part, where nothing hides it.
     #[serde(default)]
     pub local_copy: Option<BytesPerSecond>,
+    /// Most that the channels of one rank send, whatever its wires carry; no limit if absent.
+    #[serde(default)]
+    pub rank_limit: Option<BytesPerSecond>,
     /// Where the figures come from.
     pub source: String,
     /// Reasoning, caveats, the data they were fitted on.
