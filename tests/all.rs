@@ -43,6 +43,8 @@ mod oracle;
 mod paths;
 #[path = "all/scale.rs"]
 mod scale;
+#[path = "all/sensitivities.rs"]
+mod sensitivities;
 #[path = "all/tidy.rs"]
 mod tidy;
 

@@ -3,7 +3,7 @@
 use super::check::check;
 use super::critical_path::{Segment, critical_path};
 use super::memory::{DeviceMemory, device_memory};
-use super::sensitivity::sensitivities;
+use super::sensitivity::{ResourceSensitivity, resource_sensitivities, sensitivities};
 use super::simulate::{AnalysisError, simulate};
 use super::upgrade::{Upgrade, find_upgrade};
 use crate::engine::{ResourceId, Trace};
@@ -130,6 +130,8 @@ pub struct Outcome {
     pub bottleneck: Bottleneck,
     /// d ln step / d ln capacity, by kind.
     pub sensitivity: Vec<(ResourceKind, f64)>,
+    /// The same of the resources that bound longest, each with all that are alike.
+    pub resource_sensitivity: Vec<ResourceSensitivity>,
     /// The smallest upgrade that moves the bottleneck.
     pub upgrade: Option<Upgrade>,
     /// Memory by device.
@@ -169,8 +171,14 @@ pub fn analyse(fabric: &Fabric, plan: &Plan) -> Result<Outcome, AnalysisError> {
         });
     }
     let bottleneck = bottleneck(fabric, &times);
-    let (sensitivity, upgrade) = rayon::join(
-        || sensitivities(plan, step_s),
+    let longest: Vec<ResourceId> = times.resources().iter().map(|(id, _)| *id).collect();
+    let ((sensitivity, resource_sensitivity), upgrade) = rayon::join(
+        || {
+            rayon::join(
+                || sensitivities(plan, step_s),
+                || resource_sensitivities(plan, step_s, &longest),
+            )
+        },
         || find_upgrade(plan, bottleneck.kind),
     );
     let traces: Vec<&Trace> = phases.iter().map(|phase| &phase.trace).collect();
@@ -183,6 +191,7 @@ pub fn analyse(fabric: &Fabric, plan: &Plan) -> Result<Outcome, AnalysisError> {
         times,
         bottleneck,
         sensitivity: sensitivity?,
+        resource_sensitivity: resource_sensitivity?,
         upgrade: upgrade?,
     })
 }

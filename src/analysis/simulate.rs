@@ -1,7 +1,7 @@
 //! Running a plan, as it is or with something scaled.
 
 use super::check::CheckError;
-use crate::engine::{EngineError, Options, Program, Static, Trace, run};
+use crate::engine::{EngineError, Folded, Options, Program, ResourceId, Static, Trace, run};
 use crate::fabric::ResourceKind;
 use crate::plan::{Phase, Plan};
 
@@ -16,12 +16,20 @@ pub enum AnalysisError {
     Check(#[from] CheckError),
 }
 
-/// A change of capacity of all resources of a kind; for [`ResourceKind::Latency`] latencies are
-/// divided by the factor.
+/// Which resources a change of capacity is about.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Scale {
-    /// Which resources.
-    pub kind: ResourceKind,
+pub enum Scaled<'a> {
+    /// All of a kind; for [`ResourceKind::Latency`] latencies are divided by the factor.
+    Kind(ResourceKind),
+    /// These, in ascending order.
+    Resources(&'a [ResourceId]),
+}
+
+/// A change of capacity.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scale<'a> {
+    /// Of which resources.
+    pub of: Scaled<'a>,
     /// New capacity over old.
     pub factor: f64,
 }
@@ -31,7 +39,11 @@ pub struct Scale {
 ///
 /// # Errors
 /// The engine cannot finish.
-pub fn simulate(phase: &Phase, scale: Option<Scale>, record: bool) -> Result<Trace, EngineError> {
+pub fn simulate(
+    phase: &Phase,
+    scale: Option<Scale<'_>>,
+    record: bool,
+) -> Result<Trace, EngineError> {
     let (_, trace) = simulate_classes(phase, scale, record)?;
     Ok(match &phase.folded {
         Some(folded) if record => folded.expand(&phase.program, &trace),
@@ -43,25 +55,22 @@ pub fn simulate(phase: &Phase, scale: Option<Scale>, record: bool) -> Result<Tra
 ///
 /// # Errors
 /// The engine cannot finish.
-pub(super) fn simulate_classes(
-    phase: &Phase,
-    scale: Option<Scale>,
+pub(super) fn simulate_classes<'a>(
+    phase: &'a Phase,
+    scale: Option<Scale<'_>>,
     record: bool,
-) -> Result<(&Program, Trace), EngineError> {
-    let program = match &phase.folded {
-        Some(folded) => &folded.program,
-        None => &phase.program,
-    };
-    let capacity: Option<Vec<f64>> = scale.map(|scale| {
-        let factor = |kind: u16| match kind == scale.kind.code() {
-            true => scale.factor,
-            false => 1.0,
-        };
-        program.resources.iter().map(|r| factor(r.kind)).collect()
+) -> Result<(&'a Program, Trace), EngineError> {
+    let folded = phase.folded.as_ref();
+    // Classes stay classes only where all of their members change alike.
+    let folded = folded.filter(|folded| match scale.map(|scale| scale.of) {
+        Some(Scaled::Resources(some)) => folded.is_union_of_classes(some),
+        Some(Scaled::Kind(_)) | None => true,
     });
+    let program = folded.map_or(&phase.program, |folded| &folded.program);
+    let capacity = scale.map(|scale| capacities(phase, folded, scale));
     let latency_scale = match scale {
         Some(Scale {
-            kind: ResourceKind::Latency,
+            of: Scaled::Kind(ResourceKind::Latency),
             factor,
         }) => 1.0 / factor,
         _ => 1.0,
@@ -76,11 +85,36 @@ pub(super) fn simulate_classes(
     Ok((program, trace))
 }
 
+/// New capacity over old of every resource of a program, or of its classes.
+fn capacities(phase: &Phase, folded: Option<&Folded>, scale: Scale<'_>) -> Vec<f64> {
+    let program = folded.map_or(&phase.program, |folded| &folded.program);
+    match scale.of {
+        Scaled::Kind(kind) => {
+            let factor = |other: u16| {
+                if other == kind.code() {
+                    scale.factor
+                } else {
+                    1.0
+                }
+            };
+            program.resources.iter().map(|r| factor(r.kind)).collect()
+        }
+        Scaled::Resources(some) => {
+            let mut factors = vec![1.0; program.resources.len()];
+            for resource in some {
+                let id = folded.map_or(*resource, |folded| folded.resource_class(*resource));
+                factors[id.index()] = scale.factor;
+            }
+            factors
+        }
+    }
+}
+
 /// Time of a whole step with something scaled \[s\].
 ///
 /// # Errors
 /// The engine cannot finish.
-pub fn step_time(plan: &Plan, scale: Scale) -> Result<f64, EngineError> {
+pub fn step_time(plan: &Plan, scale: Scale<'_>) -> Result<f64, EngineError> {
     plan.phases.iter().try_fold(0.0, |sum, phase| {
         let trace = simulate(phase, Some(scale), false)?;
         Ok(sum + phase.repeat * trace.makespan)

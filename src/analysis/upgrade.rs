@@ -2,7 +2,7 @@
 
 use super::critical_path::critical_path;
 use super::outcome::TimeBy;
-use super::simulate::{Scale, simulate_classes};
+use super::simulate::{Scale, Scaled, simulate_classes};
 use crate::engine::EngineError;
 use crate::fabric::ResourceKind;
 use crate::plan::Plan;
@@ -31,7 +31,13 @@ const PRECISION: f64 = 1.05;
 /// The engine cannot finish.
 pub fn find_upgrade(plan: &Plan, kind: ResourceKind) -> Result<Option<Upgrade>, EngineError> {
     let attempt = |factor: f64| -> Result<Upgrade, EngineError> {
-        let (step_s, times) = times_with(plan, Scale { kind, factor })?;
+        let (step_s, times) = times_with(
+            plan,
+            Scale {
+                of: Scaled::Kind(kind),
+                factor,
+            },
+        )?;
         Ok(Upgrade {
             kind,
             factor,
@@ -56,7 +62,7 @@ pub fn find_upgrade(plan: &Plan, kind: ResourceKind) -> Result<Option<Upgrade>, 
 }
 
 /// Time of a step and time by kind with something scaled.
-fn times_with(plan: &Plan, scale: Scale) -> Result<(f64, TimeBy), EngineError> {
+fn times_with(plan: &Plan, scale: Scale<'_>) -> Result<(f64, TimeBy), EngineError> {
     let mut step_s = 0.0;
     let mut times = TimeBy::default();
     for phase in &plan.phases {

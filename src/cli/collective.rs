@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use super::{Answer, Context, Format, groups, machine, output, sizes};
 use crate::catalog::Catalog;
-use crate::collective::{Algorithm, Communicator, Forced, LaunchMode, Operation, moves, ways};
+use crate::collective::{
+    Algorithm, Choice, Communicator, Forced, LaunchMode, Operation, moves, ways,
+};
 use crate::fabric::Fabric;
 use crate::report::sweep::{SweepRecord, sweep, text};
 use crate::report::{self, charts, csv, files};
@@ -54,6 +56,10 @@ pub struct Args {
     /// Results replace the operands: no rank copies its own part.
     #[arg(long)]
     in_place: bool,
+    /// Choose a way as a library `tuned` on such links would, or as the `library` does by the times
+    /// that its published cost model believes.
+    #[arg(long, value_name = "HOW", default_value = "tuned")]
+    choice: String,
     /// How kernels are launched: processes, one-process, host-timed or graph.
     #[arg(long, value_name = "MODE", default_value = "processes")]
     launch: String,
@@ -193,6 +199,14 @@ fn forced(args: &Args, library: &LibrarySpec) -> Result<Forced, Diagnostic> {
         algorithm,
         protocol,
         without_switches: false,
+        choice: choice(&args.choice)?,
+    })
+}
+
+fn choice(key: &str) -> Result<Choice, Diagnostic> {
+    Choice::from_key(key).ok_or_else(|| {
+        let valid = Choice::ALL.iter().map(|choice| choice.key());
+        Diagnostic::new(format!("unknown choice `{key}`")).suggest(key, valid)
     })
 }
 

@@ -131,6 +131,38 @@ impl LaunchMode {
     }
 }
 
+/// How one of several ways is chosen on one machine; across machines the time that is predicted
+/// decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Choice {
+    /// Of the ways that the library's published cost model would take over links as fast as these
+    /// or slower, the one that is predicted to be fastest: what a library that was tuned on such
+    /// links does. A faster link only adds ways, so it never slows a collective.
+    #[default]
+    Tuned,
+    /// The way that the library's cost model believes to be fastest. It errs by a factor of up to
+    /// 2, and a faster link can lead it to a slower way.
+    Library,
+}
+
+impl Choice {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Tuned, Self::Library];
+
+    /// As typed on the command line.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Tuned => "tuned",
+            Self::Library => "library",
+        }
+    }
+
+    /// The choice of a key.
+    pub fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|choice| choice.key() == key)
+    }
+}
+
 /// What is not left to the library.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Forced {
@@ -140,4 +172,6 @@ pub struct Forced {
     pub protocol: Option<String>,
     /// Without reduction in switches (`NCCL_NVLS_ENABLE=0`).
     pub without_switches: bool,
+    /// By what the rest is chosen.
+    pub choice: Choice,
 }

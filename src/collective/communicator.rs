@@ -1,5 +1,6 @@
 //! A group of devices with the channels found for it: what a library sets up once.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::algorithm::{Forced, LaunchMode};
@@ -25,8 +26,11 @@ pub struct Communicator<'a> {
     members: usize,
     /// Ranks by machine, in order.
     pub machines: Vec<Vec<usize>>,
-    /// Rings; their shares sum to 1.
+    /// Rings; their shares sum to 1. Where the graph carries several sets, the one of the highest
+    /// bandwidth.
     pub channels: Vec<Channel>,
+    /// The other sets.
+    others: Vec<Vec<Channel>>,
     /// How kernels are launched.
     pub launch: LaunchMode,
     /// What is not left to the library.
@@ -38,7 +42,7 @@ pub struct Communicator<'a> {
 }
 
 impl<'a> Communicator<'a> {
-    /// Finds the channels of a group: of all ways, the one of the highest bandwidth.
+    /// Finds the channels of a group.
     ///
     /// # Errors
     /// The group has no member, or two of them are not connected.
@@ -57,26 +61,69 @@ impl<'a> Communicator<'a> {
             library,
             group,
             channels: Vec::new(),
+            others: Vec::new(),
             launch: LaunchMode::default(),
             forced: Forced::default(),
             in_place: false,
             parts: None,
         };
         if communicator.group.len() > 1 {
-            let sets = candidates(fabric, &communicator.group, &communicator.machines);
-            let mut best: Option<(f64, Vec<Channel>)> = None;
-            for channels in sets {
-                communicator.channels = channels;
-                let demands = edge_demands(&communicator, Operation::AllReduce);
-                let rate = alone(fabric, &demands);
-                if best.as_ref().is_none_or(|(most, _)| rate > *most) {
-                    best = Some((rate, std::mem::take(&mut communicator.channels)));
-                }
+            let mut sets = candidates(fabric, &communicator.group, &communicator.machines);
+            if sets.is_empty() {
+                return Err(communicator.disconnected());
             }
-            let (_, channels) = best.ok_or_else(|| communicator.disconnected())?;
-            communicator.channels = channels;
+            let rates: Vec<f64> = sets.iter().map(|set| communicator.ring_rate(set)).collect();
+            let faster = |best: usize, next: usize| {
+                if rates[next] > rates[best] {
+                    next
+                } else {
+                    best
+                }
+            };
+            let best = (0..sets.len()).reduce(faster).unwrap_or(0);
+            communicator.channels = sets.remove(best);
+            communicator.others = sets;
         }
         Ok(communicator)
+    }
+
+    /// Bandwidth of an all-reduce over a set of rings \[B/s of size\].
+    fn ring_rate(&self, channels: &[Channel]) -> f64 {
+        let with = self.with_channels(channels.to_vec());
+        alone(self.fabric, &edge_demands(&with, Operation::AllReduce))
+    }
+
+    /// The same over one set of channels only.
+    fn with_channels(&self, channels: Vec<Channel>) -> Self {
+        Self {
+            fabric: self.fabric,
+            library: self.library,
+            group: self.group.clone(),
+            members: self.members,
+            machines: self.machines.clone(),
+            channels,
+            others: Vec::new(),
+            launch: self.launch,
+            forced: self.forced.clone(),
+            in_place: self.in_place,
+            parts: self.parts.clone(),
+        }
+    }
+
+    /// The same over the set of channels on which an operation of a size takes least time: rings
+    /// over few fast links may begin later than rings over many slow ones end.
+    pub(super) fn tuned(&self, operation: Operation, bytes: f64) -> Cow<'_, Self> {
+        if self.others.is_empty() {
+            return Cow::Borrowed(self);
+        }
+        let sets = std::iter::once(&self.channels).chain(&self.others);
+        let timed = sets.filter_map(|channels| {
+            let with = self.with_channels(channels.clone());
+            let time = with.choose(operation, bytes).ok()?.total_s;
+            Some((time, with))
+        });
+        let best = timed.reduce(|best, next| if next.0 < best.0 { next } else { best });
+        best.map_or(Cow::Borrowed(self), |(_, with)| Cow::Owned(with))
     }
 
     /// The same with another way to launch kernels.

@@ -46,6 +46,7 @@ pub fn ways(
     if communicator.size() < 2 {
         return Ok(Vec::new());
     }
+    let communicator = &*communicator.tuned(operation, bytes);
     let chosen = communicator.choose(operation, bytes)?;
     let fabric = communicator.fabric;
     let mut ways: Vec<Way> = communicator
@@ -60,7 +61,7 @@ pub fn ways(
                 algorithm: way.pattern.algorithm.key(),
                 steps: way.pattern.steps(),
                 base_s: way.times.base_s,
-                steps_s: way.times.latency_s - way.times.base_s,
+                steps_s: way.total_s - bytes / way.times.rate - way.times.base_s,
                 data_s: bytes / way.times.rate,
                 narrowest: way
                     .limit_by

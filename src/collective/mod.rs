@@ -7,6 +7,7 @@
 
 mod algorithm;
 mod bandwidth;
+mod belief;
 mod channels;
 mod collnet;
 mod communicator;
@@ -26,7 +27,7 @@ mod together;
 mod torus;
 mod tree;
 
-pub use algorithm::{Algorithm, Forced, LaunchMode};
+pub use algorithm::{Algorithm, Choice, Forced, LaunchMode};
 pub use channels::Channel;
 pub use communicator::Communicator;
 pub use explain::{Way, ways};

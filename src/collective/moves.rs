@@ -32,6 +32,7 @@ pub fn moves(
     if n < 2 {
         return Ok(Vec::new());
     }
+    let communicator = &*communicator.tuned(operation, bytes);
     let pattern = communicator.choose(operation, bytes)?.pattern;
     if pattern.form == Form::Ring {
         let channel = &communicator.channels[0];

@@ -1,7 +1,8 @@
 //! A collective as one activity: the algorithm and protocol that the library takes.
 
-use super::algorithm::{Algorithm, LaunchMode};
-use super::bandwidth::binding;
+use super::algorithm::{Algorithm, Choice, LaunchMode};
+use super::bandwidth::{alone, binding};
+use super::belief::Belief;
 use super::channels::Channel;
 use super::communicator::Communicator;
 use super::operation::Operation;
@@ -51,6 +52,10 @@ pub(super) struct Candidate {
     pub demands: Demands,
     /// What holds up longest where stages follow each other.
     pub limit_by: Option<ResourceId>,
+    /// Time when nothing else runs \[s\].
+    pub total_s: f64,
+    /// What the library's cost model says, where it says anything.
+    pub belief: Option<Belief>,
     /// What the library believes it takes \[s\]; the measured time where it is silent.
     pub believed_s: f64,
 }
@@ -58,15 +63,28 @@ pub(super) struct Candidate {
 impl Candidate {
     /// Share of what the wires carry that is payload, by the protocol.
     pub(super) fn payload(&self) -> f64 {
-        let plain = self
-            .pattern
-            .demands
-            .as_slice()
-            .iter()
-            .find(|(_, c)| *c > 0.0);
-        plain.map_or(1.0, |(id, c)| c / self.demands.of(*id))
+        payload(&self.pattern, &self.demands)
+    }
+
+    /// What the library believes it takes over rings of another speed \[s\].
+    fn believed_at(&self, bus: f64, bytes: f64) -> f64 {
+        let believed = self.belief.map(|belief| belief.time_s(bus, bytes));
+        believed.unwrap_or(self.total_s)
     }
 }
+
+/// Share of what the wires carry that is payload: what a pattern's demands have grown by.
+fn payload(pattern: &Pattern, demands: &Demands) -> f64 {
+    let mut plain = pattern.demands.as_slice().iter();
+    let plain = plain.find(|(_, coefficient)| *coefficient > 0.0);
+    plain.map_or(1.0, |(id, coefficient)| coefficient / demands.of(*id))
+}
+
+/// Speeds of rings at which a library's choice is looked up: the slowest \[B/s\], and the ratio of
+/// one to the next. They are the same for every machine, as the list of speeds is that NCCL's
+/// search goes through, so that a faster link can only add to them.
+const SLOWEST_BUS: f64 = 1e6;
+const BUS_STEP: f64 = 1.19;
 
 impl Communicator<'_> {
     /// The collective with the algorithm and protocol that the library takes for its size.
@@ -77,24 +95,23 @@ impl Communicator<'_> {
         if self.size() < 2 {
             return Ok(nothing(bytes));
         }
-        let chosen = self.choose(operation, bytes)?;
+        let tuned = self.tuned(operation, bytes);
+        let chosen = tuned.choose(operation, bytes)?;
         let rate = chosen.times.rate;
-        let fill_s = self.pipeline_fill(operation, bytes, chosen.payload());
-        let latency_s = chosen.times.latency_s + fill_s;
         let mut demands = chosen.demands;
-        self.add_channel_units(&mut demands, rate);
+        tuned.add_channel_units(&mut demands, rate);
         Ok(CollectivePlan {
             algorithm: chosen.pattern.algorithm.key(),
             protocol: chosen.protocol,
             channels: chosen.pattern.channels,
-            latency_s,
+            latency_s: chosen.total_s - bytes / rate,
             base_s: chosen.times.base_s,
             steps: chosen.pattern.steps(),
             bytes,
             demands,
             limit: chosen.limit_by.map_or(f64::INFINITY, |_| rate),
             limit_by: chosen.limit_by,
-            alone_s: latency_s + bytes / rate,
+            alone_s: chosen.total_s,
         })
     }
 
@@ -106,11 +123,11 @@ impl Communicator<'_> {
         if candidates.iter().any(direct) {
             candidates.retain(direct);
         }
-        let alone = self.machines.len() == 1;
-        let cost = |c: &Candidate| match alone {
-            true => c.believed_s,
-            false => c.times.total(bytes),
-        };
+        let by_library = self.forced.choice == Choice::Library;
+        if !by_library {
+            self.keep_believed(operation, bytes, &mut candidates);
+        }
+        let cost = |c: &Candidate| if by_library { c.believed_s } else { c.total_s };
         let best = candidates.into_iter().reduce(|best, next| {
             if cost(&next) < cost(&best) {
                 next
@@ -119,6 +136,36 @@ impl Communicator<'_> {
             }
         });
         best.ok_or_else(|| self.no_way(operation))
+    }
+
+    /// Keeps the ways that the library believes to be fastest over links of these speeds or slower.
+    fn keep_believed(&self, operation: Operation, bytes: f64, candidates: &mut Vec<Candidate>) {
+        if candidates.len() < 2 || candidates.iter().any(|c| c.belief.is_none()) {
+            return;
+        }
+        let own = self.bus(operation);
+        let mut kept = vec![false; candidates.len()];
+        let mut bus = SLOWEST_BUS;
+        loop {
+            let believed = candidates.iter().map(|way| way.believed_at(bus, bytes));
+            let faster =
+                |best: (usize, f64), next: (usize, f64)| if next.1 < best.1 { next } else { best };
+            if let Some((best, _)) = believed.enumerate().reduce(faster) {
+                kept[best] = true;
+            }
+            bus *= BUS_STEP;
+            if bus > own {
+                break;
+            }
+        }
+        let mut kept = kept.into_iter();
+        candidates.retain(|_| kept.next() == Some(true));
+    }
+
+    /// The bandwidth that the library counts on for its rings, in the sense of nccl-tests \[B/s\].
+    fn bus(&self, operation: Operation) -> f64 {
+        alone(self.fabric, &self.ring_pattern(operation).demands)
+            * operation.edge_factor(self.size())
     }
 
     /// All ways that the library has, less those that the user rules out.
@@ -153,18 +200,18 @@ impl Communicator<'_> {
         bytes: f64,
     ) -> Option<Candidate> {
         let (times, demands, limit_by) = self.times(pattern, name, bytes)?;
-        let one_machine = self.machines.len() == 1;
-        let believed = match one_machine {
-            true => self.believed_s(operation, pattern, name, protocol, bytes),
-            false => None,
-        };
+        let share = payload(pattern, &demands);
+        let total_s = times.total(bytes) + self.pipeline_fill(operation, bytes, share);
+        let belief = self.belief(operation, pattern, name, protocol, bytes);
         Some(Candidate {
             pattern: pattern.clone(),
             protocol: name.to_string(),
             times,
             demands,
             limit_by,
-            believed_s: believed.unwrap_or_else(|| times.total(bytes)),
+            total_s,
+            belief,
+            believed_s: belief.map_or(total_s, |belief| belief.time_s(self.bus(operation), bytes)),
         })
     }
 

@@ -31,6 +31,7 @@ pub fn expand_steps(
     if communicator.size() < 2 {
         return Ok(Vec::new());
     }
+    let communicator = &*communicator.tuned(operation, bytes);
     let chosen = communicator.choose(operation, bytes)?;
     let steps = chosen.pattern.steps();
     let sends = match &chosen.pattern.form {

@@ -1,51 +1,16 @@
-//! Two times of an algorithm: the one the library believes when it chooses, and the measured one.
-//!
-//! The library's belief is the cost model it publishes (NCCL 2.30 `src/graph/tuning.cc`): a
-//! latency and a bandwidth for each algorithm and protocol. It errs by a factor of up to 2, and its
-//! errors show as jumps in measured curves; so it decides the choice here too, on one machine.
-//! Between machines tuner plugins of the network's maker decide, and the faster one is taken.
+//! The measured time of an algorithm: latencies of its steps, and its data over the narrowest
+//! resource.
 
 use std::borrow::Cow;
 
 use super::algorithm::{Algorithm, LaunchMode};
 use super::bandwidth::alone;
 use super::communicator::Communicator;
-use super::operation::Operation;
 use super::pattern::Pattern;
 use crate::engine::ResourceId;
 use crate::fabric::{Demands, Transport};
-use crate::spec::{Figure, GenerationSpec, ProtocolSpec, TimingSpec};
+use crate::spec::{Figure, GenerationSpec, TimingSpec};
 use crate::units::Seconds;
-
-/// Size-dependent correction of trees, from 64 B up in powers of two: `treeCorrectionFactor` of
-/// NCCL 2.30 `src/graph/tuning.cc`.
-const TREE_CORRECTION: [(&str, [f64; 24]); 3] = [
-    (
-        "ll",
-        [
-            1.0, 1.0, 1.0, 1.0, 0.9, 0.8, 0.7, 0.7, 0.7, 0.7, 0.6, 0.5, 0.4, 0.4, 0.5, 0.6, 0.7,
-            0.8, 0.9, 1.0, 1.0, 1.0, 1.0, 1.0,
-        ],
-    ),
-    (
-        "ll128",
-        [
-            1.0, 1.0, 1.0, 1.0, 1.0, 0.9, 0.8, 0.8, 0.8, 0.7, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6, 0.8,
-            0.9, 0.9, 0.9, 0.9, 1.0, 1.0, 1.0,
-        ],
-    ),
-    (
-        "simple",
-        [
-            0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.8, 0.7, 0.6, 0.6, 0.5, 0.5, 0.5, 0.5, 0.6, 0.7,
-            0.8, 0.7, 0.7, 0.8, 0.9, 0.9, 0.9,
-        ],
-    ),
-];
-
-/// Hop of NVLS in the cost model, `nvlsHwLat` \[s\], and its channels on Hopper.
-const NVLS_HOP: f64 = 25e-6;
-const NVLS_CHANNELS: f64 = 16.0;
 
 /// A pattern's time in its parts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -217,67 +182,5 @@ impl Communicator<'_> {
             LaunchMode::HostTimed => seconds(&self.library.host_call),
             LaunchMode::Processes | LaunchMode::Graph => 0.0,
         }
-    }
-
-    /// The time the library believes when it chooses, or none where its cost model is silent.
-    pub(super) fn believed_s(
-        &self,
-        operation: Operation,
-        pattern: &Pattern,
-        name: &str,
-        protocol: &ProtocolSpec,
-        bytes: f64,
-    ) -> Option<f64> {
-        let generation = self.generation()?;
-        let factor = operation.edge_factor(self.size());
-        let bus = alone(self.fabric, &self.ring_pattern(operation).demands) * factor;
-        let hop = match pattern.transport {
-            Transport::GpuLink => protocol.hop.gpu_link.value.0,
-            _ => protocol.hop.pcie.value.0,
-        };
-        let base = protocol.base.value.0;
-        let ll_limit = generation.ll_limit.value.0;
-        let latency = base + pattern.local_steps as f64 * hop;
-        let share = protocol.bandwidth_share.value.0;
-        let rate = match (pattern.algorithm, name) {
-            (Algorithm::Ring, "ll") => (bus * share).min(ll_limit) / factor,
-            (Algorithm::Ring, _) => bus * share / factor,
-            (Algorithm::Tree, "ll") => {
-                0.5 * (0.92 * bus / 3.8).min(ll_limit) * tree_correction(name, bytes)
-            }
-            (Algorithm::Tree, "ll128") => {
-                0.5 * 0.92 * bus * 7.0 / 9.0 * tree_correction(name, bytes)
-            }
-            (Algorithm::Tree, _) => 0.5 * 0.92 * bus * tree_correction(name, bytes),
-            (Algorithm::Nvls, _) => {
-                let efficiency = generation.in_switch.as_ref()?.efficiency.value.0;
-                let busy = (NVLS_CHANNELS - 1.0) / NVLS_CHANNELS;
-                return Some(NVLS_HOP + bytes * factor / (2.0 * bus * efficiency * busy));
-            }
-            _ => return None,
-        };
-        Some(latency + bytes / rate)
-    }
-}
-
-/// Correction of a tree's bandwidth at a size.
-fn tree_correction(protocol: &str, bytes: f64) -> f64 {
-    let found = TREE_CORRECTION.iter().find(|(name, _)| *name == protocol);
-    let step = (bytes / 64.0).max(1.0).log2().floor() as usize;
-    found
-        .and_then(|(_, factors)| factors.get(step))
-        .copied()
-        .unwrap_or(1.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn trees_are_corrected_between_64_bytes_and_half_a_gigabyte() {
-        assert_eq!(tree_correction("simple", 64.0), 0.9);
-        assert_eq!(tree_correction("ll", 64.0 * 4096.0), 0.4);
-        assert_eq!(tree_correction("ll128", 4e9), 1.0);
     }
 }

@@ -1,5 +1,7 @@
 //! Who runs on what.
 
+use smallvec::SmallVec;
+
 use super::ids::{ActivityId, ResourceId};
 use super::program::Program;
 
@@ -15,21 +17,28 @@ pub(super) struct User {
     pub(super) slope: f64,
 }
 
+/// Who runs on one resource: a cache line.
+#[derive(Debug, Default)]
+struct Users {
+    /// Most resources have one or two users, who need no place of their own.
+    all: SmallVec<[User; 2]>,
+    /// Sum of the users' slopes; rounding stays in it until the resource is empty.
+    slope: f64,
+}
+
 /// Running activities by resource.
 #[derive(Debug, Default)]
 pub(super) struct Usage {
-    users: Vec<Vec<User>>,
+    users: Vec<Users>,
     /// Where in its resource's list each running demand stands, so that leaving is O(1).
     places: Vec<u32>,
-    /// Sum of the users' slopes; rounding stays in it until the resource is empty.
-    slope: Vec<f64>,
 }
 
 impl Usage {
     /// Makes room for a program's resources and demands.
     pub(super) fn reserve(&mut self, program: &Program) {
-        self.users.resize_with(program.resources.len(), Vec::new);
-        self.slope.resize(program.resources.len(), 0.0);
+        self.users
+            .resize_with(program.resources.len(), Users::default);
         self.places.resize(program.demand_count(), 0);
     }
 
@@ -41,9 +50,9 @@ impl Usage {
             let users = &mut self.users[resource.index()];
             let demand = (first + offset) as u32;
             let slope = coefficient * weight;
-            self.places[demand as usize] = users.len() as u32;
-            self.slope[resource.index()] += slope;
-            users.push(User {
+            self.places[demand as usize] = users.all.len() as u32;
+            users.slope += slope;
+            users.all.push(User {
                 activity: id,
                 demand,
                 coefficient: *coefficient,
@@ -58,34 +67,32 @@ impl Usage {
         for (offset, (resource, _)) in program.demands(id).iter().enumerate() {
             let users = &mut self.users[resource.index()];
             let place = self.places[first + offset];
-            let left = users.swap_remove(place as usize);
-            if let Some(moved) = users.get(place as usize) {
+            let left = users.all.swap_remove(place as usize);
+            if let Some(moved) = users.all.get(place as usize) {
                 self.places[moved.demand as usize] = place;
             }
-            let slope = &mut self.slope[resource.index()];
-            *slope = if users.is_empty() {
-                0.0
-            } else {
-                *slope - left.slope
+            users.slope = match users.all.is_empty() {
+                true => 0.0,
+                false => users.slope - left.slope,
             };
         }
     }
 
     /// Running activities that use a resource.
     pub(super) fn users(&self, resource: ResourceId) -> &[User] {
-        &self.users[resource.index()]
+        &self.users[resource.index()].all
     }
 
     /// Sum over the users of a resource of their use per unit of level, rounded.
     pub(super) fn slope(&self, resource: ResourceId) -> f64 {
-        self.slope[resource.index()]
+        self.users[resource.index()].slope
     }
 
     /// Whether an activity meets no other at any of its resources.
     pub(super) fn is_alone(&self, program: &Program, id: ActivityId) -> bool {
         let demands = program.demands(id).iter();
         demands
-            .map(|(resource, _)| self.users[resource.index()].len())
+            .map(|(resource, _)| self.users[resource.index()].all.len())
             .all(|users| users == 1)
     }
 }

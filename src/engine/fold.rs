@@ -323,6 +323,18 @@ impl Folded {
         ResourceId(self.resource[resource.index()])
     }
 
+    /// Whether these resources, in ascending order, are all members of all their classes.
+    pub fn is_union_of_classes(&self, resources: &[ResourceId]) -> bool {
+        let mut touched: Vec<u32> = resources.iter().map(|r| self.resource[r.index()]).collect();
+        touched.sort_unstable();
+        touched.dedup();
+        let members = self.resource.iter();
+        members
+            .filter(|class| touched.binary_search(class).is_ok())
+            .count()
+            == resources.len()
+    }
+
     /// The trace of the whole program from that of the folded one.
     pub fn expand(&self, program: &Program, folded: &Trace) -> Trace {
         let mut trace = Trace {

@@ -95,7 +95,7 @@ impl MaxMin {
             }
             for index in 0..self.resources.len() {
                 let resource = self.resources[index];
-                self.survey_set(system, usage, resource);
+                self.survey_set(usage, resource);
                 self.push_resource(resource);
             }
             self.freeze_all(system, usage);
@@ -107,7 +107,7 @@ impl MaxMin {
                 self.question(system, usage, self.resources[index]);
             }
             if self.activities.len() == before {
-                self.close(system)?;
+                self.close()?;
                 return Ok(true);
             }
         }
@@ -115,8 +115,8 @@ impl MaxMin {
     }
 
     /// What the others leave of a resource, and how the set grows there.
-    fn survey_set(&mut self, system: &impl System, usage: &Usage, resource: ResourceId) {
-        let mut filling = self.empty(system, resource);
+    fn survey_set(&mut self, usage: &Usage, resource: ResourceId) {
+        let mut filling = self.empty(resource);
         for user in usage.users(resource) {
             let id = user.activity.index();
             if self.pace[id].mark >= self.stamp {
@@ -132,7 +132,7 @@ impl MaxMin {
     /// Lets join who has lost its bottleneck at a resource, or is above one of the set's there.
     fn question(&mut self, system: &impl System, usage: &Usage, resource: ResourceId) {
         let filling = self.filling[resource.index()];
-        let full = filling.left <= TOLERANCE * system.capacity(resource);
+        let full = filling.left <= TOLERANCE * filling.capacity;
         let users = usage.users(resource);
         let members = users
             .iter()

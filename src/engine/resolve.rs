@@ -14,9 +14,9 @@ const SAME_RATE: f64 = 1e-14;
 const FEW: usize = 64;
 
 /// What the solver sees.
-struct View<'a> {
-    program: &'a Program,
-    options: &'a Options<'a>,
+pub(super) struct View<'a> {
+    pub(super) program: &'a Program,
+    pub(super) options: &'a Options<'a>,
 }
 
 impl View<'_> {

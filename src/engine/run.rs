@@ -5,6 +5,7 @@ use super::ids::{ActivityId, ResourceId};
 use super::memory::Memory;
 use super::program::{NONE, Program};
 use super::queue::Queue;
+use super::resolve::View;
 use super::solver::MaxMin;
 use super::trace::{Binding, Interval, Trace};
 
@@ -193,7 +194,12 @@ impl<'a> Engine<'a> {
             return;
         }
         self.usage.reserve(program);
-        self.solver.reserve(program.resources.len(), program.len());
+        let view = View {
+            program,
+            options: self.options,
+        };
+        self.solver
+            .reserve(&view, program.resources.len(), program.len());
         self.trace.start.resize(program.len(), f64::NAN);
         self.trace.work_start.resize(program.len(), f64::NAN);
         self.trace.end.resize(program.len(), f64::NAN);

@@ -98,6 +98,8 @@ impl Ord for Candidate {
 /// State of a resource during one solve.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Filling {
+    /// All that the resource can carry.
+    pub(super) capacity: f64,
     /// Capacity not taken by those who stay and those who froze; below 0 only by rounding.
     pub(super) left: f64,
     /// Sum of coefficient · weight over growing activities.
@@ -108,17 +110,23 @@ pub(super) struct Filling {
     pub(super) held: f64,
     /// The search that reached it last.
     seen: u32,
+    /// Whether nothing was left of it when it was solved last.
+    full: bool,
 }
 
 impl Filling {
-    /// Of a resource that takes part in no solve.
-    const NONE: Self = Self {
-        left: 0.0,
-        slope: 0.0,
-        growing: 0,
-        held: f64::INFINITY,
-        seen: 0,
-    };
+    /// Of a resource that takes part in no solve yet; until it is known better, it may be full.
+    fn new(capacity: f64) -> Self {
+        Self {
+            capacity,
+            left: 0.0,
+            slope: 0.0,
+            growing: 0,
+            held: f64::INFINITY,
+            seen: 0,
+            full: true,
+        }
+    }
 
     /// The level λ at which the resource runs full.
     fn level(&self) -> f64 {
@@ -136,7 +144,6 @@ const BELOW: f64 = 1.0 - 1e-6;
 #[derive(Debug, Default)]
 pub(super) struct MaxMin {
     pub(super) filling: Vec<Filling>,
-    full: Vec<bool>,
     pub(super) stamp: u32,
     pub(super) heap: BinaryHeap<Reverse<Candidate>>,
     pub(super) resources: Vec<ResourceId>,
@@ -149,16 +156,16 @@ pub(super) struct MaxMin {
 
 impl MaxMin {
     /// Makes room for this many resources and activities.
-    pub(super) fn reserve(&mut self, resources: usize, activities: usize) {
-        self.filling.resize(resources, Filling::NONE);
-        // Until it is known better, a resource may be full.
-        self.full.resize(resources, true);
+    pub(super) fn reserve(&mut self, system: &impl System, resources: usize, activities: usize) {
+        let new = (self.filling.len()..resources).map(|id| ResourceId(id as u32));
+        self.filling
+            .extend(new.map(|id| Filling::new(system.capacity(id))));
         self.pace.resize(activities, Pace::NEW);
     }
 
     /// Whether a resource has no capacity left.
     pub(super) fn is_full(&self, resource: ResourceId) -> bool {
-        self.full[resource.index()]
+        self.filling[resource.index()].full
     }
 
     /// Forgets what was reached: the next search may reach anything.
@@ -178,14 +185,15 @@ impl MaxMin {
         let mut binding = Binding::Limit(resource);
         let demands = system.demands(id);
         for (resource, coefficient) in demands {
-            let most = system.capacity(*resource) / coefficient;
+            let most = self.filling[resource.index()].capacity / coefficient;
             if most < rate {
                 (rate, binding) = (most, Binding::Resource(*resource));
             }
         }
         for (resource, coefficient) in demands {
-            let left = system.capacity(*resource) * (1.0 - TOLERANCE) - coefficient * rate;
-            self.full[resource.index()] = left <= 0.0;
+            let filling = &mut self.filling[resource.index()];
+            let left = filling.capacity * (1.0 - TOLERANCE) - coefficient * rate;
+            filling.full = left <= 0.0;
         }
         Share {
             rate,
@@ -200,7 +208,7 @@ impl MaxMin {
         let own = system.limit(id).0 / system.weight(id);
         let shared = system.demands(id).iter().map(|(resource, coefficient)| {
             let slope = usage.slope(*resource).max(coefficient * system.weight(id));
-            system.capacity(*resource) / slope
+            self.filling[resource.index()].capacity / slope
         });
         shared.fold(own, f64::min)
     }
@@ -232,7 +240,7 @@ impl MaxMin {
             self.push_resource(self.resources[index]);
         }
         self.freeze_all(system, usage);
-        self.close(system)
+        self.close()
     }
 
     /// Freezes everything that grows, in the order of levels.
@@ -248,11 +256,13 @@ impl MaxMin {
     }
 
     /// A resource before anyone takes of it.
-    pub(super) fn empty(&self, system: &impl System, resource: ResourceId) -> Filling {
+    pub(super) fn empty(&self, resource: ResourceId) -> Filling {
+        let Filling { capacity, full, .. } = self.filling[resource.index()];
         Filling {
-            left: system.capacity(resource),
+            left: capacity,
             seen: self.stamp,
-            ..Filling::NONE
+            full,
+            ..Filling::new(capacity)
         }
     }
 
@@ -284,7 +294,7 @@ impl MaxMin {
         resource: ResourceId,
         threshold: f64,
     ) {
-        let mut filling = self.empty(system, resource);
+        let mut filling = self.empty(resource);
         for user in usage.users(resource) {
             let id = user.activity;
             let pace = self.pace[id.index()];
@@ -378,11 +388,11 @@ impl MaxMin {
     }
 
     /// Notes which resources are full, and that none carries more than it can.
-    pub(super) fn close(&mut self, system: &impl System) -> Result<(), (ResourceId, f64)> {
+    pub(super) fn close(&mut self) -> Result<(), (ResourceId, f64)> {
         for resource in &self.resources {
-            let capacity = system.capacity(*resource);
-            let left = self.filling[resource.index()].left;
-            self.full[resource.index()] = left <= TOLERANCE * capacity;
+            let filling = &mut self.filling[resource.index()];
+            let Filling { capacity, left, .. } = *filling;
+            filling.full = left <= TOLERANCE * capacity;
             if left < -TOLERANCE * capacity {
                 return Err((*resource, capacity - left));
             }

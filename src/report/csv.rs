@@ -63,6 +63,15 @@ pub fn comparison(record: &CompareRecord) -> String {
             for (kind, slope) in &system.sensitivity {
                 push("sensitivity", kind, *slope, "d ln step / d ln capacity");
             }
+            for entry in &system.sensitivity_by_resource {
+                let what = "d ln step / d ln capacity";
+                push(
+                    "sensitivity_by_resource",
+                    &entry.resource,
+                    entry.slope,
+                    what,
+                );
+            }
             for phase in &system.phases {
                 push("phase_time", phase.name, phase.time_s, "s");
             }

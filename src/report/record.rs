@@ -33,6 +33,8 @@ pub struct SystemRecord {
     pub time_by_resource: Vec<ResourceTime>,
     /// Kind → d ln step / d ln capacity.
     pub sensitivity: BTreeMap<&'static str, f64>,
+    /// The same of the resources that bound longest.
+    pub sensitivity_by_resource: Vec<ResourceSlope>,
     /// Smallest upgrade that moves the bottleneck.
     pub upgrade: Option<UpgradeRecord>,
     /// Phases of the step.
@@ -79,6 +81,19 @@ pub struct ResourceTime {
     pub kind: &'static str,
     /// Time on the critical path \[s\].
     pub time_s: f64,
+}
+
+/// What a little more of one resource and all in its place would bring.
+#[derive(Debug, Serialize)]
+pub struct ResourceSlope {
+    /// The first of them by name.
+    pub resource: String,
+    /// Its kind.
+    pub kind: &'static str,
+    /// How many are alike, itself included.
+    pub alike: usize,
+    /// d ln step / d ln capacity of all of them.
+    pub slope: f64,
 }
 
 /// An upgrade and what it brings.
@@ -203,6 +218,16 @@ pub fn system(case: &Case<'_>) -> SystemRecord {
             .sensitivity
             .iter()
             .map(|(k, s)| (k.key(), *s))
+            .collect(),
+        sensitivity_by_resource: outcome
+            .resource_sensitivity
+            .iter()
+            .map(|entry| ResourceSlope {
+                resource: fabric.resource(entry.resource).name.clone(),
+                kind: fabric.kind(entry.resource).key(),
+                alike: entry.alike,
+                slope: entry.slope,
+            })
             .collect(),
         upgrade: outcome.upgrade.map(|upgrade| UpgradeRecord {
             kind: upgrade.kind.key(),

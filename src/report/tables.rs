@@ -105,6 +105,27 @@ pub fn case(case: &Case<'_>) -> String {
         let header = ["resource", "bound for", "share"].map(String::from);
         text.push_str(&table(&header, &rows));
     }
+    let rows: Vec<Vec<String>> = outcome
+        .resource_sensitivity
+        .iter()
+        .map(|entry| {
+            let name = case.fabric.resource(entry.resource).name.clone();
+            vec![
+                name,
+                entry.alike.to_string(),
+                format!("{:+.3}", entry.slope),
+            ]
+        })
+        .collect();
+    if !rows.is_empty() {
+        text.push_str("\n\n");
+        let header = [
+            "resource and all alike",
+            "how many",
+            "d ln step / d ln capacity",
+        ];
+        text.push_str(&table(&header.map(String::from), &rows));
+    }
     if !outcome.memory.is_empty() {
         text.push_str("\n\n");
         text.push_str(&memory(case));

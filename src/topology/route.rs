@@ -1,8 +1,10 @@
 //! Routes: the shortest path by number of wires, ties spread.
 //!
-//! The tie rule: traffic is spread over *all* shortest paths, at each device in proportion to
-//! the bandwidth of the wires that lead on (ideal spreading; a GPU uses all its NVSwitch planes
-//! at once). A route can be pinned by naming devices to pass.
+//! The tie rule: traffic is spread over *all* shortest paths, at each device in proportion to the
+//! parallel links that lead on (a GPU uses all its NVSwitch planes at once, link by link; a packet
+//! network hashes over its ports). How fast a link is does not matter, as it does not to such
+//! hardware: so more capacity on one wire leaves every route as it was, and can slow nothing.
+//! A route can be pinned by naming devices to pass.
 
 use petgraph::visit::EdgeRef;
 use std::collections::VecDeque;
@@ -130,6 +132,53 @@ fn distances(topology: &Topology, to: DeviceId, through: Through) -> Vec<Option<
     distance
 }
 
+/// Parallel links that lead from every device to `to` on shortest paths: a wire counts for no
+/// more than what leads on behind it, so that a plane of the fabric that is thin at its far end
+/// gets little from the start.
+fn links_onward(
+    topology: &Topology,
+    to: DeviceId,
+    through: Through,
+    distance: &[Option<u32>],
+) -> Vec<f64> {
+    let graph = &topology.graph;
+    let mut nearest_first: Vec<DeviceId> = graph
+        .node_indices()
+        .filter(|id| distance[id.index()].is_some() && *id != to)
+        .collect();
+    nearest_first.sort_by_key(|id| distance[id.index()]);
+    let mut links = vec![0.0; graph.node_count()];
+    links[to.index()] = f64::INFINITY;
+    for at in nearest_first {
+        let wires = onward(topology, at, to, through, distance);
+        links[at.index()] = wires
+            .map(|(wire, other)| f64::from(graph[wire].count).min(links[other.index()]))
+            .sum();
+    }
+    links
+}
+
+/// The wires that lead from a device one step nearer to `to`, with their far ends.
+fn onward<'a>(
+    topology: &'a Topology,
+    at: DeviceId,
+    to: DeviceId,
+    through: Through,
+    distance: &'a [Option<u32>],
+) -> impl Iterator<Item = (LinkId, DeviceId)> + 'a {
+    let graph = &topology.graph;
+    let nearer = distance[at.index()].and_then(|d| d.checked_sub(1));
+    let leads_on = move |other: DeviceId| {
+        nearer.is_some()
+            && distance[other.index()] == nearer
+            && (other == to || through.device(&graph[other].kind))
+    };
+    let wires = graph.edges(at).filter(move |e| through.wire(e.weight()));
+    wires
+        .filter(move |e| leads_on(e.target()))
+        .map(|e| (e.id(), e.target()))
+}
+
 /// Spreads one unit of traffic over all shortest paths.
 fn spread(
     topology: &Topology,
@@ -139,35 +188,25 @@ fn spread(
     distance: &[Option<u32>],
 ) -> Route {
     let graph = &topology.graph;
+    let links = links_onward(topology, to, through, distance);
     let mut route = Route::default();
     let mut front = vec![(from, 1.0, 0.0)];
     while front.first().is_some_and(|(at, ..)| *at != to) {
         let mut next: Vec<(DeviceId, f64, f64)> = Vec::new();
         for (at, share, latency) in front {
-            let nearer = distance[at.index()].and_then(|d| d.checked_sub(1));
-            let onward = |other: DeviceId| {
-                nearer.is_some()
-                    && distance[other.index()] == nearer
-                    && (other == to || through.device(&graph[other].kind))
-            };
-            let mut edges: Vec<_> = graph
-                .edges(at)
-                .filter(|e| through.wire(e.weight()) && onward(e.target()))
-                .collect();
-            edges.sort_by_key(|e| e.id());
-            let total: f64 = edges.iter().map(|e| e.weight().bandwidth.0).sum();
-            for edge in edges {
-                let part = share * edge.weight().bandwidth.0 / total;
-                let forward = graph
-                    .edge_endpoints(edge.id())
-                    .is_some_and(|(a, _)| a == at);
+            let mut wires: Vec<_> = onward(topology, at, to, through, distance).collect();
+            wires.sort_unstable();
+            for (link, other) in wires {
+                let wire = &graph[link];
+                let part =
+                    share * f64::from(wire.count).min(links[other.index()]) / links[at.index()];
+                let forward = graph.edge_endpoints(link).is_some_and(|(a, _)| a == at);
                 route.hops.push(Hop {
-                    link: edge.id(),
+                    link,
                     forward,
                     share: part,
                 });
-                let other = edge.target();
-                let reached = latency + edge.weight().latency.0 + switch_latency(topology, other);
+                let reached = latency + wire.latency.0 + switch_latency(topology, other);
                 match next.iter_mut().find(|(device, ..)| *device == other) {
                     Some((_, sum, slowest)) => {
                         *sum += part;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::launches::Launches;
 use super::{Row, Subject};
 use crate::catalog::{Catalog, load};
-use crate::collective::{Algorithm, Communicator, Forced, Operation};
+use crate::collective::{Algorithm, Choice, Communicator, Forced, Operation};
 use crate::fabric::Fabric;
 use crate::report::draw::Measure;
 use crate::spec::{Diagnostic, Kind, LibrarySpec};
@@ -205,5 +205,6 @@ fn forced(row: &Row<'_>) -> Forced {
         algorithm,
         protocol: named.filter(|_| algorithm.is_some()).map(str::to_lowercase),
         without_switches: false,
+        choice: Choice::default(),
     }
 }

@@ -1,5 +1,7 @@
 //! Machines for tests: shipped ones by name, and others from text.
 
+use std::sync::LazyLock;
+
 use narrows::catalog::{Catalog, load};
 use narrows::fabric::Fabric;
 use narrows::spec::{Kind, Source};
@@ -7,8 +9,8 @@ use narrows::topology::expand;
 
 /// A machine from the text of a topology file.
 pub fn from_yaml(text: &str) -> Fabric {
-    let catalog = Catalog::shipped().unwrap();
-    let topology = expand(&catalog, &Source::new("test.yaml", text));
+    static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::shipped().unwrap());
+    let topology = expand(&CATALOG, &Source::new("test.yaml", text));
     Fabric::new(topology.unwrap_or_else(|e| panic!("{}", e.render())))
 }
 

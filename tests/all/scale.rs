@@ -1,7 +1,7 @@
 //! Large jobs: what stands for others, pipelines, and the closed forms they must meet.
 
 use crate::close::assert_close;
-use narrows::analysis::{Scale, analyse, simulate, step_time};
+use narrows::analysis::{Scale, Scaled, analyse, simulate, step_time};
 use narrows::catalog::{Catalog, load};
 use narrows::engine::ActivityId;
 use narrows::fabric::{Fabric, ResourceKind};
@@ -210,7 +210,7 @@ fn folded_plans_run_as_unfolded_ones() {
             plain.unfold();
             assert_close(step_s(&folded), step_s(&plain), 1e-9);
             let scale = Scale {
-                kind: ResourceKind::Vram,
+                of: Scaled::Kind(ResourceKind::Vram),
                 factor: 1.3,
             };
             let times = [&folded, &plain].map(|plan| step_time(plan, scale).unwrap());
