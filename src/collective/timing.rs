@@ -54,9 +54,9 @@ impl Communicator<'_> {
     }
 
     /// The timing of an algorithm and protocol over a kind of path. Algorithms without timings of
-    /// their own have those of another whose sends they share: of rings, of trees where the
-    /// network's switches add, of pairwise sends; a library without generations has its protocols'
-    /// figures.
+    /// their own have those of another whose sends they share: of rings, of pairwise sends, of
+    /// trees or NVLS trees where the network's switches add; a library without generations has its
+    /// protocols' figures.
     fn timing(
         &self,
         transport: Transport,
@@ -72,13 +72,11 @@ impl Communicator<'_> {
             Transport::Network => &generation.network,
         };
         let of = |algorithm: Algorithm| table.get(&format!("{algorithm}-{protocol}"));
-        let switches = matches!(
-            algorithm,
-            Algorithm::CollNetDirect | Algorithm::CollNetChain
-        ) || (algorithm == Algorithm::Nvls && transport == Transport::Network);
+        // Sums in the network's switches are made of full packets.
+        let full = |algorithm| (protocol == "simple").then_some(algorithm);
         let stand_in = match algorithm {
-            // Sums in the network's switches are made of full packets.
-            _ if switches => (protocol == "simple").then_some(Algorithm::Tree),
+            Algorithm::Nvls if transport == Transport::Network => full(Algorithm::NvlsTree),
+            Algorithm::CollNetDirect | Algorithm::CollNetChain => full(Algorithm::Tree),
             Algorithm::Tree
             | Algorithm::Pat
             | Algorithm::HalvingDoubling
