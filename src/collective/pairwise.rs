@@ -25,7 +25,7 @@ impl Parts {
         for (rank, row) in bytes.iter().enumerate() {
             if row.len() != n {
                 return Err(Diagnostic::new(format!(
-                    "rank {rank} has {} sizes, but there are {n} ranks",
+                    "rank {rank} has {} sizes; expected {n}, one for every rank",
                     row.len()
                 )));
             }

@@ -10,7 +10,7 @@ use narrows::collective::{
 use narrows::engine::{Activity, Limit, Options, Program, Static, run};
 use narrows::fabric::Fabric;
 use narrows::spec::{Kind, LibrarySpec, Source, parse};
-use narrows::topology::{DeviceId, cluster};
+use narrows::topology::{DeviceId, cluster, expand};
 
 const BANDWIDTH: f64 = 50e9;
 const ALPHA_S: f64 = 2e-6;
@@ -444,7 +444,7 @@ fn groups_that_share_the_binding_wire_take_turns() {
 }
 
 /// In a rack the switches of all trays add: whatever the number of trays, a GPU sends its buffer
-/// once, and its part of the sum once more.
+/// once, and its part of the sum once more. Both forms agree there too.
 #[test]
 fn sums_in_switches_span_the_trays_of_a_rack() {
     let catalog = Catalog::shipped().unwrap();
@@ -453,31 +453,53 @@ fn sums_in_switches_span_the_trays_of_a_rack() {
         let fabric = shipped(&catalog, name);
         let gpus = fabric.topology.gpus();
         for ranks in [8, 32, 72] {
-            let group = gpus[..ranks].to_vec();
-            let all = Communicator::new(&fabric, &nccl, group).unwrap();
-            let nvls = with(&all, Algorithm::Nvls)
-                .plan(Operation::AllReduce, 4e9)
-                .unwrap();
-            let ring = with(&all, Algorithm::Ring)
-                .plan(Operation::AllReduce, 4e9)
-                .unwrap();
+            let all = Communicator::new(&fabric, &nccl, gpus[..ranks].to_vec()).unwrap();
+            let plan = |algorithm| {
+                let all = with(&all, algorithm);
+                all.plan(Operation::AllReduce, 4e9).unwrap()
+            };
+            let (nvls, ring) = (plan(Algorithm::Nvls), plan(Algorithm::Ring));
             assert!(nvls.alone_s < ring.alone_s, "{name}, {ranks} ranks");
-            let share = |id| nvls.demands.of(id);
-            let up: Vec<_> = fabric.of_device(all.group[0]).into_iter().collect();
-            let sent: f64 = up
-                .iter()
-                .filter(|id| fabric.resource(**id).name.starts_with("gpu0→nvs"))
-                .map(|id| share(*id))
-                .sum();
-            let ring_share: f64 = up
-                .iter()
-                .filter(|id| fabric.resource(**id).name.starts_with("gpu0→nvs"))
-                .map(|id| ring.demands.of(*id))
-                .sum();
+            let sent = |plan: &CollectivePlan| -> f64 {
+                let wires = fabric.of_device(all.group[0]).into_iter();
+                let up = wires.filter(|id| fabric.resource(*id).name.starts_with("gpu0→nvs"));
+                up.map(|id| plan.demands.of(id)).sum()
+            };
             let n = ranks as f64;
-            assert!(sent / ring_share < 1.8 * (n + 1.0) / (2.0 * (n - 1.0)));
+            let share = nccl.generations["blackwell"].gpu_link["nvls-simple"]
+                .share
+                .0;
+            let ratio = (1.0 + 1.0 / n) / share / (2.0 * (n - 1.0) / n);
+            assert_close(sent(&nvls) / sent(&ring), ratio, 1e-9);
+        }
+        let all = Communicator::new(&fabric, &nccl, gpus).unwrap();
+        for algorithm in [
+            Algorithm::Ring,
+            Algorithm::Nvls,
+            Algorithm::TwoShot,
+            Algorithm::HalvingDoubling,
+        ] {
+            let rack = with(&all, algorithm);
+            let (one, sends) = both_forms(&rack, Operation::AllReduce, 16e6).unwrap();
+            assert!(
+                (one / sends - 1.0).abs() < 0.02,
+                "{algorithm} on {name}: {one} s, {sends} s"
+            );
         }
     }
+}
+
+/// A fabric can name its switches; only those of a network will do.
+#[test]
+fn a_fabric_names_a_switch_of_a_network() {
+    let bad = |switch: &str| {
+        let text = format!("{}fabric: {{switch: {switch}}}\n", nodes("dgx-h100", 2));
+        let catalog = Catalog::shipped().unwrap();
+        let error = expand(&catalog, &Source::new("t.yaml", text)).unwrap_err();
+        error.render()
+    };
+    assert!(bad("nvswitch-3").contains("is no switch of a network"));
+    assert!(bad("quantum2").contains("did you mean `quantum-2`?"));
 }
 
 /// In place no rank copies the part of an all-to-all that it keeps.
