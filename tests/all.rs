@@ -23,6 +23,8 @@ mod conservation;
 mod engine_laws;
 #[path = "all/engine_properties.rs"]
 mod engine_properties;
+#[path = "all/fabrics.rs"]
+mod fabrics;
 #[path = "all/flows_cli.rs"]
 mod flows_cli;
 #[path = "all/folding.rs"]
@@ -47,6 +49,8 @@ mod scale;
 mod sensitivities;
 #[path = "all/tidy.rs"]
 mod tidy;
+#[path = "all/topologies.rs"]
+mod topologies;
 
 /// A fixed number of cases, and no file of old failures.
 fn cases(cases: u32) -> proptest::test_runner::Config {

@@ -4,6 +4,9 @@
 //! once), GPU links from card to card (as many Hamiltonian rings as the mesh carries), and PCIe
 //! (one ring ordered by the tree, so that every host bridge is crossed once in each direction).
 
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::grid_ring::grid_ring;
 use crate::fabric::{Fabric, PeerRule, TransferPath, Transport, transfer};
 use crate::spec::LinkClass;
 use crate::topology::{DeviceId, DeviceKind, Through, find_route};
@@ -23,6 +26,10 @@ pub struct Channel {
 /// and far below a millisecond's worth.
 const SEARCH_BUDGET: u32 = 200_000;
 
+/// Largest group whose rings are searched for: more cards without a switch between them form a
+/// grid.
+const MOST_SEARCHED: usize = 64;
+
 /// Candidate sets of channels for a group; each set is a complete way to run a ring.
 pub(super) fn candidates(
     fabric: &Fabric,
@@ -39,13 +46,16 @@ pub(super) fn candidates(
         return sets.flatten().collect();
     }
     let mut sets = Vec::new();
-    let rings = mesh_rings(&link_units(fabric, group));
+    let rings = card_rings(fabric, group);
     if !rings.is_empty() {
         let share = 1.0 / rings.len() as f64;
         let channels = rings
             .into_iter()
             .map(|order| mesh_channel(fabric, group, order, share));
         sets.extend(channels.collect::<Option<Vec<_>>>());
+    }
+    if group.len() > MOST_SEARCHED && !sets.is_empty() {
+        return sets;
     }
     let order = tree_order(fabric, group);
     sets.extend(path_channel(fabric, group, order).map(|channel| vec![channel]));
@@ -127,15 +137,35 @@ fn rails(
     (0..count).map(ring).collect()
 }
 
-/// Parallel GPU links from card to card, by position: directed units.
-fn link_units(fabric: &Fabric, group: &[DeviceId]) -> Vec<Vec<u32>> {
-    let mut units = vec![vec![0; group.len()]; group.len()];
-    let position = |id| group.iter().position(|member| *member == id);
-    for (_, a, b, wire) in fabric.topology.wires() {
-        if let (LinkClass::GpuLink, Some(a), Some(b)) = (wire.class, position(a), position(b)) {
-            units[a][b] += wire.count;
-            units[b][a] += wire.count;
+/// Rings over links from card to card.
+fn card_rings(fabric: &Fabric, group: &[DeviceId]) -> Vec<Vec<usize>> {
+    let places = group.iter().enumerate().map(|(at, id)| (*id, at));
+    let places: FxHashMap<DeviceId, usize> = places.collect();
+    let links = fabric.topology.wires().filter_map(|(_, a, b, wire)| {
+        let ends = (places.get(&a)?, places.get(&b)?);
+        (wire.class == LinkClass::GpuLink).then_some((*ends.0, *ends.1, wire.count))
+    });
+    let links: Vec<(usize, usize, u32)> = links.collect();
+    if group.len() <= MOST_SEARCHED {
+        let rings = mesh_rings(&link_units(group.len(), &links));
+        if !rings.is_empty() {
+            return rings;
         }
+    }
+    let linked: FxHashSet<(usize, usize)> = links
+        .iter()
+        .flat_map(|(a, b, _)| [(*a, *b), (*b, *a)])
+        .collect();
+    let ring = grid_ring(group.len(), |a, b| linked.contains(&(a, b)));
+    both_directions(ring.into_iter().collect(), group.len())
+}
+
+/// Parallel GPU links from card to card, by position: directed units.
+fn link_units(size: usize, links: &[(usize, usize, u32)]) -> Vec<Vec<u32>> {
+    let mut units = vec![vec![0; size]; size];
+    for (a, b, count) in links {
+        units[*a][*b] += count;
+        units[*b][*a] += count;
     }
     units
 }

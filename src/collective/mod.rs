@@ -12,6 +12,7 @@ mod channels;
 mod collnet;
 mod communicator;
 mod explain;
+mod grid_ring;
 mod halving;
 mod hierarchical;
 mod moves;

@@ -2,14 +2,14 @@
 
 use smallvec::SmallVec;
 
-use super::ids::{ActivityId, ResourceId};
-use super::program::Program;
+use super::ids::{ActivityId, ResourceId, Slot};
+use super::program::{NONE, Program};
 
 /// One running activity at one of its resources.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct User {
-    pub(super) activity: ActivityId,
-    /// Which of the program's demands this is.
+    pub(super) slot: Slot,
+    /// Which of the activity's demands this is.
     demand: u32,
     /// Use of the resource per unit of work.
     pub(super) coefficient: f64,
@@ -17,8 +17,22 @@ pub(super) struct User {
     pub(super) slope: f64,
 }
 
+/// A running activity: all that is asked of it while shares are found, in two cache lines.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Runner {
+    demands: SmallVec<[(ResourceId, f64); 4]>,
+    /// Where in its resource's list each demand stands, so that leaving is O(1).
+    places: SmallVec<[u32; 4]>,
+    weight: f64,
+    limit: f64,
+    limit_resource: Option<ResourceId>,
+    activity: ActivityId,
+}
+
 /// Who runs on one resource: a cache line.
 #[derive(Debug, Default)]
+#[repr(align(64))]
 struct Users {
     /// Most resources have one or two users, who need no place of their own.
     all: SmallVec<[User; 2]>,
@@ -26,56 +40,93 @@ struct Users {
     slope: f64,
 }
 
-/// Running activities by resource.
+/// Running activities by slot and by resource.
 #[derive(Debug, Default)]
 pub(super) struct Usage {
     users: Vec<Users>,
-    /// Where in its resource's list each running demand stands, so that leaving is O(1).
-    places: Vec<u32>,
+    runners: Vec<Runner>,
+    /// Slots that nobody has, the one left last at the end.
+    free: Vec<Slot>,
 }
 
 impl Usage {
-    /// Makes room for a program's resources and demands.
+    /// Makes room for a program's resources.
     pub(super) fn reserve(&mut self, program: &Program) {
         self.users
             .resize_with(program.resources.len(), Users::default);
-        self.places.resize(program.demand_count(), 0);
     }
 
-    /// An activity begins to use its resources.
-    pub(super) fn join(&mut self, program: &Program, id: ActivityId) {
-        let weight = program.weight(id);
-        let first = program.first_demand(id);
-        for (offset, (resource, coefficient)) in program.demands(id).iter().enumerate() {
+    /// An activity begins to use its resources. Its own limit is that of the program times
+    /// `limit_scale`.
+    pub(super) fn join(&mut self, program: &Program, id: ActivityId, limit_scale: f64) -> Slot {
+        let stored = &program.activities[id.index()];
+        let slot = self.free.pop().unwrap_or(Slot(self.runners.len() as u32));
+        let mut places = SmallVec::new();
+        for (demand, (resource, coefficient)) in program.demands(id).iter().enumerate() {
             let users = &mut self.users[resource.index()];
-            let demand = (first + offset) as u32;
-            let slope = coefficient * weight;
-            self.places[demand as usize] = users.all.len() as u32;
+            let slope = coefficient * stored.weight;
+            places.push(users.all.len() as u32);
             users.slope += slope;
             users.all.push(User {
-                activity: id,
-                demand,
+                slot,
+                demand: demand as u32,
                 coefficient: *coefficient,
                 slope,
             });
         }
+        let limit_resource = stored.limit_resource;
+        let runner = Runner {
+            demands: SmallVec::from_slice(program.demands(id)),
+            places,
+            weight: stored.weight,
+            limit: stored.limit * limit_scale,
+            limit_resource: (limit_resource != NONE).then_some(ResourceId(limit_resource)),
+            activity: id,
+        };
+        match self.runners.get_mut(slot.index()) {
+            Some(place) => *place = runner,
+            None => self.runners.push(runner),
+        }
+        slot
     }
 
-    /// An activity no longer uses its resources.
-    pub(super) fn leave(&mut self, program: &Program, id: ActivityId) {
-        let first = program.first_demand(id);
-        for (offset, (resource, _)) in program.demands(id).iter().enumerate() {
+    /// An activity no longer uses its resources; its slot is free for another.
+    pub(super) fn leave(&mut self, slot: Slot) {
+        for demand in 0..self.runners[slot.index()].demands.len() {
+            let runner = &self.runners[slot.index()];
+            let (resource, place) = (runner.demands[demand].0, runner.places[demand]);
             let users = &mut self.users[resource.index()];
-            let place = self.places[first + offset];
             let left = users.all.swap_remove(place as usize);
             if let Some(moved) = users.all.get(place as usize) {
-                self.places[moved.demand as usize] = place;
+                self.runners[moved.slot.index()].places[moved.demand as usize] = place;
             }
             users.slope = match users.all.is_empty() {
                 true => 0.0,
                 false => users.slope - left.slope,
             };
         }
+        self.free.push(slot);
+    }
+
+    /// The activity that has a slot.
+    pub(super) fn activity(&self, slot: Slot) -> ActivityId {
+        self.runners[slot.index()].activity
+    }
+
+    /// Use of each resource per unit of rate.
+    pub(super) fn demands(&self, slot: Slot) -> &[(ResourceId, f64)] {
+        &self.runners[slot.index()].demands
+    }
+
+    /// Fair weight.
+    pub(super) fn weight(&self, slot: Slot) -> f64 {
+        self.runners[slot.index()].weight
+    }
+
+    /// Own limit of the rate and the resource it comes from.
+    pub(super) fn limit(&self, slot: Slot) -> (f64, Option<ResourceId>) {
+        let runner = &self.runners[slot.index()];
+        (runner.limit, runner.limit_resource)
     }
 
     /// Running activities that use a resource.
@@ -89,8 +140,8 @@ impl Usage {
     }
 
     /// Whether an activity meets no other at any of its resources.
-    pub(super) fn is_alone(&self, program: &Program, id: ActivityId) -> bool {
-        let demands = program.demands(id).iter();
+    pub(super) fn is_alone(&self, slot: Slot) -> bool {
+        let demands = self.demands(slot).iter();
         demands
             .map(|(resource, _)| self.users[resource.index()].all.len())
             .all(|users| users == 1)

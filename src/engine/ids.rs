@@ -25,6 +25,11 @@ id!(
     ActivityId
 );
 id!(
+    /// A place among the running activities: taken at the begin of the work, and given to another
+    /// after its end, so that what runs lies close together however large the program is.
+    Slot
+);
+id!(
     /// A memory pool of a program.
     PoolId
 );

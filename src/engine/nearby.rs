@@ -10,8 +10,8 @@
 //! solver's own bound on what a change can reach serves better.
 
 use super::component::Usage;
-use super::ids::{ActivityId, ResourceId};
-use super::solver::{MaxMin, System, TOLERANCE};
+use super::ids::{ResourceId, Slot};
+use super::solver::{MaxMin, TOLERANCE};
 
 /// Activities beyond which a set is given up.
 const MOST: usize = 256;
@@ -27,17 +27,16 @@ impl MaxMin {
     /// A resource that was given more load than it can carry, with the load: a bug.
     pub(super) fn solve_freed(
         &mut self,
-        system: &impl System,
         usage: &Usage,
         resource: ResourceId,
     ) -> Result<bool, (ResourceId, f64)> {
         self.begin_set();
         for user in usage.users(resource) {
-            if self.pace[user.activity.index()].bound == resource.0 {
-                self.enlist(system, user.activity);
+            if self.pace[user.slot.index()].bound == resource.0 {
+                self.enlist(usage, user.slot);
             }
         }
-        self.solve_set(system, usage)
+        self.solve_set(usage)
     }
 
     /// Solves around an activity that begins.
@@ -46,15 +45,14 @@ impl MaxMin {
     /// A resource that was given more load than it can carry, with the load: a bug.
     pub(super) fn solve_begun(
         &mut self,
-        system: &impl System,
         usage: &Usage,
-        id: ActivityId,
+        id: Slot,
     ) -> Result<bool, (ResourceId, f64)> {
         self.begin_set();
         if self.pace[id.index()].level.is_infinite() {
-            self.enlist(system, id);
+            self.enlist(usage, id);
         }
-        self.solve_set(system, usage)
+        self.solve_set(usage)
     }
 
     fn begin_set(&mut self) {
@@ -65,23 +63,19 @@ impl MaxMin {
     }
 
     /// An activity joins the set, and with it its resources.
-    fn enlist(&mut self, system: &impl System, id: ActivityId) {
+    fn enlist(&mut self, usage: &Usage, id: Slot) {
         if self.pace[id.index()].mark >= self.stamp {
             return;
         }
         self.pace[id.index()].mark = self.stamp;
         self.activities.push(id);
-        for (resource, _) in system.demands(id) {
+        for (resource, _) in usage.demands(id) {
             self.reach(*resource);
         }
     }
 
     /// Solves the set until nobody joins; false if it was given up.
-    fn solve_set(
-        &mut self,
-        system: &impl System,
-        usage: &Usage,
-    ) -> Result<bool, (ResourceId, f64)> {
+    fn solve_set(&mut self, usage: &Usage) -> Result<bool, (ResourceId, f64)> {
         for _ in 0..ROUNDS {
             if self.activities.len() > MOST {
                 return Ok(false);
@@ -91,20 +85,20 @@ impl MaxMin {
             for index in 0..self.activities.len() {
                 let id = self.activities[index];
                 self.pace[id.index()].mark = self.stamp;
-                self.push_limit(system, id);
+                self.push_limit(usage, id);
             }
             for index in 0..self.resources.len() {
                 let resource = self.resources[index];
                 self.survey_set(usage, resource);
                 self.push_resource(resource);
             }
-            self.freeze_all(system, usage);
+            self.freeze_all(usage);
             for (id, share) in &self.solved {
                 self.pace[id.index()].fresh = share.level;
             }
             let before = self.activities.len();
             for index in 0..self.resources.len() {
-                self.question(system, usage, self.resources[index]);
+                self.question(usage, self.resources[index]);
             }
             if self.activities.len() == before {
                 self.close()?;
@@ -118,7 +112,7 @@ impl MaxMin {
     fn survey_set(&mut self, usage: &Usage, resource: ResourceId) {
         let mut filling = self.empty(resource);
         for user in usage.users(resource) {
-            let id = user.activity.index();
+            let id = user.slot.index();
             if self.pace[id].mark >= self.stamp {
                 filling.slope += user.slope;
                 filling.growing += 1;
@@ -130,21 +124,21 @@ impl MaxMin {
     }
 
     /// Lets join who has lost its bottleneck at a resource, or is above one of the set's there.
-    fn question(&mut self, system: &impl System, usage: &Usage, resource: ResourceId) {
+    fn question(&mut self, usage: &Usage, resource: ResourceId) {
         let filling = self.filling[resource.index()];
         let full = filling.left <= TOLERANCE * filling.capacity;
         let users = usage.users(resource);
         let members = users
             .iter()
-            .filter(|user| self.pace[user.activity.index()].mark > self.stamp);
+            .filter(|user| self.pace[user.slot.index()].mark > self.stamp);
         let most = members
-            .map(|user| self.pace[user.activity.index()].fresh)
+            .map(|user| self.pace[user.slot.index()].fresh)
             .fold(0.0, f64::max);
         for user in users {
-            let pace = self.pace[user.activity.index()];
+            let pace = self.pace[user.slot.index()];
             let lost = pace.bound == resource.0 && (!full || most > pace.level * ABOVE);
             if lost || pace.level > filling.held * ABOVE {
-                self.enlist(system, user.activity);
+                self.enlist(usage, user.slot);
             }
         }
     }

@@ -201,16 +201,6 @@ impl Program {
         part(&self.demands, &self.demand_end, id)
     }
 
-    /// Number of demands of all activities.
-    pub(super) fn demand_count(&self) -> usize {
-        self.demands.len()
-    }
-
-    /// Where the demands of an activity begin among all.
-    pub(super) fn first_demand(&self, id: ActivityId) -> usize {
-        first(&self.demand_end, id)
-    }
-
     /// Activities that must end first, the one before it in its stream included.
     pub fn after(&self, id: ActivityId) -> &[ActivityId] {
         part(&self.after, &self.after_end, id)

@@ -5,8 +5,20 @@
 //! component, nothing carried over.
 
 use super::ids::{ActivityId, ResourceId};
-use super::solver::{Share, System};
+use super::solver::Share;
 use super::trace::Binding;
+
+/// The system to solve: where the solver's numbers come from.
+pub(super) trait System {
+    /// Use of each resource per unit of rate.
+    fn demands(&self, id: ActivityId) -> &[(ResourceId, f64)];
+    /// Fair weight.
+    fn weight(&self, id: ActivityId) -> f64;
+    /// Own limit of the rate and the resource it comes from.
+    fn limit(&self, id: ActivityId) -> (f64, Option<ResourceId>);
+    /// Capacity of a resource.
+    fn capacity(&self, id: ResourceId) -> f64;
+}
 
 /// Solves all `activities` over all `resources` anew; shares in the order of `activities`,
 /// none for an activity that nothing holds down.

@@ -1,10 +1,10 @@
 //! Which rates an instant's changes touch, and what they become.
 
-use super::ids::{ActivityId, ResourceId};
+use super::ids::{ActivityId, ResourceId, Slot};
 use super::program::{NONE, Program};
-use super::reference;
-use super::run::{Engine, EngineError, Options, Phase, Solver};
-use super::solver::{Share, System, TOLERANCE};
+use super::reference::{self, System};
+use super::run::{Engine, EngineError, Options, Solver};
+use super::solver::{Share, TOLERANCE};
 
 /// Two rates this near, relative to themselves, are the same: the rest is rounding. A rate is
 /// compared with the one that is kept, so that nothing adds up.
@@ -13,13 +13,18 @@ const SAME_RATE: f64 = 1e-14;
 /// Changes of one instant that are followed one by one.
 const FEW: usize = 64;
 
-/// What the solver sees.
+/// What a program asks for under the options of a run.
 pub(super) struct View<'a> {
     pub(super) program: &'a Program,
     pub(super) options: &'a Options<'a>,
 }
 
 impl View<'_> {
+    /// Factor on the limit of an activity: limits move with the resource that they come from.
+    pub(super) fn limit_scale(&self, id: ActivityId) -> f64 {
+        self.scale(self.program.activities[id.index()].limit_resource)
+    }
+
     fn scale(&self, resource: u32) -> f64 {
         match self.options.capacity_scale {
             Some(scale) if resource != NONE => scale[resource as usize],
@@ -40,7 +45,7 @@ impl System for View<'_> {
     fn limit(&self, id: ActivityId) -> (f64, Option<ResourceId>) {
         let stored = &self.program.activities[id.index()];
         let resource = (stored.limit_resource != NONE).then_some(ResourceId(stored.limit_resource));
-        (stored.limit * self.scale(stored.limit_resource), resource)
+        (stored.limit * self.limit_scale(id), resource)
     }
 
     fn capacity(&self, id: ResourceId) -> f64 {
@@ -79,11 +84,11 @@ impl Engine<'_> {
     fn solve_nearby(&mut self, view: &View<'_>) -> Result<bool, EngineError> {
         for index in 0..self.begun.len() + self.freed.len() {
             let near = match self.begun.get(index) {
-                Some(id) if self.usage.is_alone(view.program, *id) => continue,
-                Some(id) => self.solver.solve_begun(view, &self.usage, *id),
+                Some(slot) if self.usage.is_alone(*slot) => continue,
+                Some(slot) => self.solver.solve_begun(&self.usage, *slot),
                 None => {
                     let (_, resource) = self.freed[index - self.begun.len()];
-                    self.solver.solve_freed(view, &self.usage, resource)
+                    self.solver.solve_freed(&self.usage, resource)
                 }
             };
             if !near.map_err(|(resource, load)| self.overloaded(view, resource, load))? {
@@ -98,13 +103,13 @@ impl Engine<'_> {
     }
 
     /// An activity that meets no other needs no solver; whether it is one.
-    fn solve_if_alone(&mut self, view: &View<'_>, id: ActivityId) -> Result<bool, EngineError> {
-        let alone = self.usage.is_alone(view.program, id);
+    fn solve_if_alone(&mut self, view: &View<'_>, slot: Slot) -> Result<bool, EngineError> {
+        let alone = self.usage.is_alone(slot);
         if alone {
-            let share = self.solver.solve_alone(view, id);
+            let share = self.solver.solve_alone(&self.usage, slot);
             self.trace.solves += 1;
             self.trace.solved_activities += 1;
-            self.apply(view, id, &share)?;
+            self.apply(view, slot, &share)?;
         }
         Ok(alone)
     }
@@ -117,8 +122,8 @@ impl Engine<'_> {
         let solved = std::mem::take(&mut self.solver.solved);
         self.trace.solves += 1;
         self.trace.solved_activities += solved.len() as u64;
-        for (id, share) in &solved {
-            self.apply(view, *id, share)?;
+        for (slot, share) in &solved {
+            self.apply(view, *slot, share)?;
         }
         self.solver.solved = solved;
         Ok(())
@@ -130,13 +135,13 @@ impl Engine<'_> {
         let mut seeds = std::mem::take(&mut self.freed);
         let mut last = (f64::INFINITY, ResourceId(NONE));
         for index in 0..self.begun.len() {
-            let id = self.begun[index];
-            if self.solve_if_alone(view, id)? {
+            let slot = self.begun[index];
+            if self.solve_if_alone(view, slot)? {
                 continue;
             }
-            if let Some((resource, _)) = view.demands(id).first() {
+            if let Some((resource, _)) = self.usage.demands(slot).first() {
                 // Neighbours in the program often begin together at one resource.
-                let level = self.solver.lowest_level(view, &self.usage, id);
+                let level = self.solver.lowest_level(&self.usage, slot);
                 if *resource != last.1 || level < last.0 {
                     last = (level, *resource);
                     seeds.push(last);
@@ -148,7 +153,7 @@ impl Engine<'_> {
         }
         for (level, resource) in &seeds {
             self.solver
-                .solve(view, &self.usage, *resource, *level)
+                .solve(&self.usage, *resource, *level)
                 .map_err(|(resource, load)| self.overloaded(view, resource, load))?;
             self.apply_solved(view)?;
         }
@@ -159,10 +164,8 @@ impl Engine<'_> {
     /// Solves all running activities by the reference.
     fn solve_everything(&mut self, view: &View<'_>) -> Result<(), EngineError> {
         let program = view.program;
-        let running: Vec<ActivityId> = (0..self.states.len())
-            .filter(|i| self.states[*i].phase == Phase::Working)
-            .map(|i| ActivityId(i as u32))
-            .collect();
+        let slots = self.running();
+        let running: Vec<ActivityId> = slots.iter().map(|s| self.usage.activity(*s)).collect();
         let resources: Vec<ResourceId> = (0..program.resources.len())
             .map(|i| ResourceId(i as u32))
             .collect();
@@ -179,9 +182,9 @@ impl Engine<'_> {
                 return Err(self.overloaded(view, resource, load));
             }
         }
-        for (id, share) in running.iter().zip(&shares) {
+        for (slot, share) in slots.iter().zip(&shares) {
             if let Some(share) = share {
-                self.apply(view, *id, share)?;
+                self.apply(view, *slot, share)?;
             }
         }
         self.trace.solves += 1;
@@ -200,25 +203,24 @@ impl Engine<'_> {
 
     /// Takes over an activity's new share if it differs from the old one; every running activity
     /// moves.
-    fn apply(&mut self, view: &View<'_>, id: ActivityId, new: &Share) -> Result<(), EngineError> {
+    fn apply(&mut self, view: &View<'_>, slot: Slot, new: &Share) -> Result<(), EngineError> {
         if new.rate <= 0.0 {
             let name = new
                 .binding
                 .resource()
                 .map(|r| &view.program.resources[r.index()].name);
             return Err(EngineError::Stalled {
-                activity: id.0,
+                activity: self.usage.activity(slot).0,
                 resource: name.cloned().unwrap_or_default(),
             });
         }
-        let old = self.solver.pace[id.index()].rate;
+        let old = self.solver.pace[slot.index()].rate;
         let same = (new.rate - old).abs() <= SAME_RATE * old;
-        if same && self.binding(id) == new.binding {
+        if same && self.binding(slot) == new.binding {
             return Ok(());
         }
         let rate = if same { old } else { new.rate };
-        let level = new.level;
-        self.set_pace(id, rate, level, new.binding);
+        self.set_pace(slot, rate, new.level, new.binding);
         Ok(())
     }
 }

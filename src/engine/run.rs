@@ -1,10 +1,11 @@
 //! The event loop.
 
 use super::component::Usage;
-use super::ids::{ActivityId, ResourceId};
+use super::ids::{ActivityId, ResourceId, Slot};
 use super::memory::Memory;
 use super::program::{NONE, Program};
 use super::queue::Queue;
+use super::reference::System;
 use super::resolve::View;
 use super::solver::MaxMin;
 use super::trace::{Binding, Interval, Trace};
@@ -95,7 +96,7 @@ const SAME_TIME: f64 = 1e-13;
 
 /// Where an activity stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
+enum Phase {
     Waiting,
     Released,
     Latent,
@@ -103,8 +104,9 @@ pub(super) enum Phase {
     Ended,
 }
 
-/// Running state of one activity.
+/// Running state of one activity: a cache line.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
 pub(super) struct State {
     /// When its next event is due \[s\]; not a number while none is.
     due: f64,
@@ -119,7 +121,9 @@ pub(super) struct State {
     binding: Binding,
     pending: u32,
     first_successor: u32,
-    pub(super) phase: Phase,
+    /// Its place among the running ones while it works.
+    slot: Slot,
+    phase: Phase,
 }
 
 /// One edge of the successor lists.
@@ -149,7 +153,7 @@ pub(super) struct Engine<'a> {
     pub(super) options: &'a Options<'a>,
     pub(super) now: f64,
     queue: Queue,
-    pub(super) states: Vec<State>,
+    states: Vec<State>,
     successors: Vec<Successor>,
     pub(super) usage: Usage,
     pub(super) solver: MaxMin,
@@ -162,7 +166,7 @@ pub(super) struct Engine<'a> {
     /// Due at the same moment; kept for its space.
     batch: Vec<ActivityId>,
     /// Began to work since the last solve.
-    pub(super) begun: Vec<ActivityId>,
+    pub(super) begun: Vec<Slot>,
     /// Full resources that an activity left since the last solve, with the level it had there.
     pub(super) freed: Vec<(f64, ResourceId)>,
 }
@@ -198,8 +202,9 @@ impl<'a> Engine<'a> {
             program,
             options: self.options,
         };
-        self.solver
-            .reserve(&view, program.resources.len(), program.len());
+        let new =
+            (self.solver.resources()..program.resources.len()).map(|id| ResourceId(id as u32));
+        self.solver.reserve(new.map(|id| view.capacity(id)));
         self.trace.start.resize(program.len(), f64::NAN);
         self.trace.work_start.resize(program.len(), f64::NAN);
         self.trace.end.resize(program.len(), f64::NAN);
@@ -227,6 +232,7 @@ impl<'a> Engine<'a> {
                 binding: Binding::Limit(None),
                 pending,
                 first_successor: NONE,
+                slot: Slot(NONE),
                 phase: Phase::Waiting,
             });
             if pending == 0 {
@@ -339,20 +345,27 @@ impl<'a> Engine<'a> {
             self.end(program, id);
             return;
         }
+        let view = View {
+            program,
+            options: self.options,
+        };
+        let slot = self.usage.join(program, id, view.limit_scale(id));
+        self.solver.begin(slot);
+        self.begun.push(slot);
         let state = &mut self.states[id.index()];
         state.phase = Phase::Working;
+        state.slot = slot;
         state.since = self.now;
         state.opened = self.now;
-        self.usage.join(program, id);
-        self.begun.push(id);
     }
 
     /// The work is done: successors may start.
     fn end(&mut self, program: &Program, id: ActivityId) {
         if self.states[id.index()].phase == Phase::Working {
-            self.close_interval(id);
-            self.usage.leave(program, id);
-            let level = self.solver.pace[id.index()].level;
+            let slot = self.states[id.index()].slot;
+            self.close_interval(slot);
+            self.usage.leave(slot);
+            let level = self.solver.pace[slot.index()].level;
             for (resource, _) in program.demands(id) {
                 if self.solver.is_full(*resource) && !self.usage.users(*resource).is_empty() {
                     self.freed.push((level, *resource));
@@ -406,15 +419,16 @@ impl<'a> Engine<'a> {
     }
 
     /// An activity goes on at a new pace, or under a new binding.
-    pub(super) fn set_pace(&mut self, id: ActivityId, rate: f64, level: f64, binding: Binding) {
-        let old = self.solver.pace[id.index()].rate;
-        self.close_interval(id);
+    pub(super) fn set_pace(&mut self, slot: Slot, rate: f64, level: f64, binding: Binding) {
+        let old = self.solver.pace[slot.index()].rate;
+        self.close_interval(slot);
+        let id = self.usage.activity(slot);
         let now = self.now;
         let state = &mut self.states[id.index()];
         state.left = (state.left - old * (now - state.since)).max(0.0);
         state.since = now;
         state.binding = binding;
-        let pace = &mut self.solver.pace[id.index()];
+        let pace = &mut self.solver.pace[slot.index()];
         pace.rate = rate;
         pace.level = level;
         pace.bound = match binding {
@@ -428,14 +442,21 @@ impl<'a> Engine<'a> {
     }
 
     /// What holds an activity down now.
-    pub(super) fn binding(&self, id: ActivityId) -> Binding {
-        self.states[id.index()].binding
+    pub(super) fn binding(&self, slot: Slot) -> Binding {
+        self.states[self.usage.activity(slot).index()].binding
+    }
+
+    /// The running activities, in the order of the program.
+    pub(super) fn running(&self) -> Vec<Slot> {
+        let working = self.states.iter().filter(|s| s.phase == Phase::Working);
+        working.map(|state| state.slot).collect()
     }
 
     /// Records the interval now open, if time has passed in it.
-    fn close_interval(&mut self, id: ActivityId) {
+    fn close_interval(&mut self, slot: Slot) {
+        let id = self.usage.activity(slot);
         let state = &mut self.states[id.index()];
-        let rate = self.solver.pace[id.index()].rate;
+        let rate = self.solver.pace[slot.index()].rate;
         if self.options.record && self.now > state.opened && rate > 0.0 {
             self.trace.intervals.push(Interval {
                 activity: id,

@@ -20,21 +20,9 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
 use super::component::Usage;
-use super::ids::{ActivityId, ResourceId};
+use super::ids::{ResourceId, Slot};
 use super::program::NONE;
 use super::trace::Binding;
-
-/// The system to solve: where the solver's numbers come from.
-pub(super) trait System {
-    /// Use of each resource per unit of rate.
-    fn demands(&self, id: ActivityId) -> &[(ResourceId, f64)];
-    /// Fair weight.
-    fn weight(&self, id: ActivityId) -> f64;
-    /// Own limit of the rate and the resource it comes from.
-    fn limit(&self, id: ActivityId) -> (f64, Option<ResourceId>);
-    /// Capacity of a resource.
-    fn capacity(&self, id: ResourceId) -> f64;
-}
 
 /// A rate and what held it there.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,6 +36,7 @@ pub(super) struct Share {
 /// What an activity has now and where the search for shares has it: all that a visit to one of
 /// its resources needs to know, in half a cache line.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(32))]
 pub(super) struct Pace {
     pub(super) rate: f64,
     /// Rate per weight; infinite for one that has just begun.
@@ -95,8 +84,9 @@ impl Ord for Candidate {
     }
 }
 
-/// State of a resource during one solve.
+/// State of a resource during one solve: a cache line.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
 pub(super) struct Filling {
     /// All that the resource can carry.
     pub(super) capacity: f64,
@@ -147,25 +137,35 @@ pub(super) struct MaxMin {
     pub(super) stamp: u32,
     pub(super) heap: BinaryHeap<Reverse<Candidate>>,
     pub(super) resources: Vec<ResourceId>,
-    pub(super) activities: Vec<ActivityId>,
-    /// What every activity has now, by id.
+    pub(super) activities: Vec<Slot>,
+    /// What every running activity has now, by slot.
     pub(super) pace: Vec<Pace>,
     /// The shares of the activities solved last.
-    pub(super) solved: Vec<(ActivityId, Share)>,
+    pub(super) solved: Vec<(Slot, Share)>,
 }
 
 impl MaxMin {
-    /// Makes room for this many resources and activities.
-    pub(super) fn reserve(&mut self, system: &impl System, resources: usize, activities: usize) {
-        let new = (self.filling.len()..resources).map(|id| ResourceId(id as u32));
-        self.filling
-            .extend(new.map(|id| Filling::new(system.capacity(id))));
-        self.pace.resize(activities, Pace::NEW);
+    /// Resources known so far.
+    pub(super) fn resources(&self) -> usize {
+        self.filling.len()
+    }
+
+    /// Takes in more resources, by capacity.
+    pub(super) fn reserve(&mut self, capacities: impl Iterator<Item = f64>) {
+        self.filling.extend(capacities.map(Filling::new));
     }
 
     /// Whether a resource has no capacity left.
     pub(super) fn is_full(&self, resource: ResourceId) -> bool {
         self.filling[resource.index()].full
+    }
+
+    /// An activity begins: nothing is known of its share.
+    pub(super) fn begin(&mut self, slot: Slot) {
+        if self.pace.len() <= slot.index() {
+            self.pace.resize(slot.index() + 1, Pace::NEW);
+        }
+        self.pace[slot.index()] = Pace::NEW;
     }
 
     /// Forgets what was reached: the next search may reach anything.
@@ -179,11 +179,11 @@ impl MaxMin {
     }
 
     /// The share of an activity that meets no other.
-    pub(super) fn solve_alone(&mut self, system: &impl System, id: ActivityId) -> Share {
-        let (limit, resource) = system.limit(id);
+    pub(super) fn solve_alone(&mut self, usage: &Usage, id: Slot) -> Share {
+        let (limit, resource) = usage.limit(id);
         let mut rate = limit;
         let mut binding = Binding::Limit(resource);
-        let demands = system.demands(id);
+        let demands = usage.demands(id);
         for (resource, coefficient) in demands {
             let most = self.filling[resource.index()].capacity / coefficient;
             if most < rate {
@@ -197,17 +197,17 @@ impl MaxMin {
         }
         Share {
             rate,
-            level: rate / system.weight(id),
+            level: rate / usage.weight(id),
             binding,
         }
     }
 
     /// A level below which an activity that begins cannot be held down: its own limit, or its
     /// resources shared with all their users to the end.
-    pub(super) fn lowest_level(&self, system: &impl System, usage: &Usage, id: ActivityId) -> f64 {
-        let own = system.limit(id).0 / system.weight(id);
-        let shared = system.demands(id).iter().map(|(resource, coefficient)| {
-            let slope = usage.slope(*resource).max(coefficient * system.weight(id));
+    pub(super) fn lowest_level(&self, usage: &Usage, id: Slot) -> f64 {
+        let own = usage.limit(id).0 / usage.weight(id);
+        let shared = usage.demands(id).iter().map(|(resource, coefficient)| {
+            let slope = usage.slope(*resource).max(coefficient * usage.weight(id));
             self.filling[resource.index()].capacity / slope
         });
         shared.fold(own, f64::min)
@@ -220,7 +220,6 @@ impl MaxMin {
     /// A resource that was given more load than it can carry, with the load: a bug.
     pub(super) fn solve(
         &mut self,
-        system: &impl System,
         usage: &Usage,
         seed: ResourceId,
         threshold: f64,
@@ -234,23 +233,23 @@ impl MaxMin {
         while next < self.resources.len() {
             let resource = self.resources[next];
             next += 1;
-            self.survey(system, usage, resource, threshold * BELOW);
+            self.survey(usage, resource, threshold * BELOW);
         }
         for index in 0..self.resources.len() {
             self.push_resource(self.resources[index]);
         }
-        self.freeze_all(system, usage);
+        self.freeze_all(usage);
         self.close()
     }
 
     /// Freezes everything that grows, in the order of levels.
-    pub(super) fn freeze_all(&mut self, system: &impl System, usage: &Usage) {
+    pub(super) fn freeze_all(&mut self, usage: &Usage) {
         while let Some(Reverse(candidate)) = self.heap.pop() {
             match candidate.key {
                 (false, resource) => {
-                    self.fill(system, usage, ResourceId(resource), candidate.level);
+                    self.fill(usage, ResourceId(resource), candidate.level);
                 }
-                (true, activity) => self.reach_limit(system, ActivityId(activity)),
+                (true, activity) => self.reach_limit(usage, Slot(activity)),
             }
         }
     }
@@ -267,11 +266,11 @@ impl MaxMin {
     }
 
     /// Puts an activity's own limit into the heap, if it has one.
-    pub(super) fn push_limit(&mut self, system: &impl System, id: ActivityId) {
-        let (limit, _) = system.limit(id);
+    pub(super) fn push_limit(&mut self, usage: &Usage, id: Slot) {
+        let (limit, _) = usage.limit(id);
         if limit.is_finite() {
             self.heap.push(Reverse(Candidate {
-                level: limit / system.weight(id),
+                level: limit / usage.weight(id),
                 key: (true, id.0),
             }));
         }
@@ -287,16 +286,10 @@ impl MaxMin {
     }
 
     /// Takes in the users of a resource: those below the threshold stay as they are.
-    fn survey(
-        &mut self,
-        system: &impl System,
-        usage: &Usage,
-        resource: ResourceId,
-        threshold: f64,
-    ) {
+    fn survey(&mut self, usage: &Usage, resource: ResourceId, threshold: f64) {
         let mut filling = self.empty(resource);
         for user in usage.users(resource) {
-            let id = user.activity;
+            let id = user.slot;
             let pace = self.pace[id.index()];
             if pace.level < threshold {
                 filling.left -= user.coefficient * pace.rate;
@@ -307,10 +300,10 @@ impl MaxMin {
             if self.pace[id.index()].mark < self.stamp {
                 self.pace[id.index()].mark = self.stamp;
                 self.activities.push(id);
-                for (other, _) in system.demands(id) {
+                for (other, _) in usage.demands(id) {
                     self.reach(*other);
                 }
-                self.push_limit(system, id);
+                self.push_limit(usage, id);
             }
         }
         self.filling[resource.index()] = filling;
@@ -329,13 +322,7 @@ impl MaxMin {
 
     /// A resource has come to the top of the heap: freeze its users, or put it back if its level
     /// has risen since.
-    fn fill(
-        &mut self,
-        system: &impl System,
-        usage: &Usage,
-        resource: ResourceId,
-        queued_level: f64,
-    ) {
+    fn fill(&mut self, usage: &Usage, resource: ResourceId, queued_level: f64) {
         let filling = self.filling[resource.index()];
         if filling.growing == 0 {
             return;
@@ -348,38 +335,38 @@ impl MaxMin {
         self.filling[resource.index()].held = level;
         let binding = Binding::Resource(resource);
         for user in usage.users(resource) {
-            let id = user.activity;
+            let id = user.slot;
             if self.pace[id.index()].mark == self.stamp {
-                let rate = system.weight(id) * level;
+                let rate = usage.weight(id) * level;
                 let share = Share {
                     rate,
                     level,
                     binding,
                 };
-                self.freeze(system, id, share);
+                self.freeze(usage, id, share);
             }
         }
     }
 
     /// An activity has come to the top of the heap: it cannot go faster.
-    fn reach_limit(&mut self, system: &impl System, id: ActivityId) {
+    fn reach_limit(&mut self, usage: &Usage, id: Slot) {
         if self.pace[id.index()].mark == self.stamp {
-            let (rate, resource) = system.limit(id);
+            let (rate, resource) = usage.limit(id);
             let share = Share {
                 rate,
-                level: rate / system.weight(id),
+                level: rate / usage.weight(id),
                 binding: Binding::Limit(resource),
             };
-            self.freeze(system, id, share);
+            self.freeze(usage, id, share);
         }
     }
 
     /// Fixes an activity's share and takes it from its resources.
-    fn freeze(&mut self, system: &impl System, id: ActivityId, share: Share) {
+    fn freeze(&mut self, usage: &Usage, id: Slot, share: Share) {
         self.pace[id.index()].mark = self.stamp + 1;
         self.solved.push((id, share));
-        let weight = system.weight(id);
-        for (resource, coefficient) in system.demands(id) {
+        let weight = usage.weight(id);
+        for (resource, coefficient) in usage.demands(id) {
             let filling = &mut self.filling[resource.index()];
             filling.left -= coefficient * share.rate;
             filling.slope -= coefficient * weight;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::task::{FlowTask, Lane, Phase, Plan, Task, Unit};
 use crate::catalog::read_file;
 use crate::engine::{Activity, Program};
-use crate::fabric::{Fabric, PeerRule, transfer};
-use crate::spec::{CsvFlows, Diagnostic, FlowSpec, FlowsSpec, Place, Source, Spanned};
-use crate::topology::{DeviceId, Through, find_route_via};
+use crate::fabric::{Demands, Fabric, PeerRule, transfer};
+use crate::spec::{CsvFlows, Diagnostic, FlowSpec, FlowsSpec, Place, Routing, Source, Spanned};
+use crate::topology::{DeviceId, Through, find_route_via, mixed};
 
 /// Plans a list of flows: each waits for its start, then for its path's latency, then sends.
 pub(super) fn plan(
@@ -16,7 +16,7 @@ pub(super) fn plan(
     source: &Arc<Source>,
     spec: &FlowsSpec,
 ) -> Result<Plan, Diagnostic> {
-    let mut flows = FlowList::new(fabric);
+    let mut flows = FlowList::new(fabric, spec);
     for flow in &spec.flows {
         flows.add_spec(source, flow)?;
     }
@@ -46,6 +46,8 @@ struct FlowList<'a> {
     program: Program,
     tasks: Vec<Task>,
     flows: Vec<FlowTask>,
+    routing: Routing,
+    seed: u64,
     /// Device names in order, to find them by.
     names: rustc_hash::FxHashMap<String, DeviceId>,
 }
@@ -60,7 +62,7 @@ struct Ends {
 }
 
 impl<'a> FlowList<'a> {
-    fn new(fabric: &'a Fabric) -> Self {
+    fn new(fabric: &'a Fabric, spec: &FlowsSpec) -> Self {
         let mut program = Program::default();
         for resource in &fabric.resources {
             program.add_resource(resource.clone());
@@ -71,6 +73,8 @@ impl<'a> FlowList<'a> {
             program,
             tasks: Vec::new(),
             flows: Vec::new(),
+            routing: spec.routing,
+            seed: spec.seed,
             names: devices.map(|(id, d)| (d.name.clone(), id)).collect(),
         }
     }
@@ -182,25 +186,39 @@ impl<'a> FlowList<'a> {
 
     /// Demands per byte and latency: GPU to GPU as a copy between them goes, everything else, and
     /// what names devices to pass, by the shortest route.
-    fn path(&self, flow: &Ends) -> Option<(crate::fabric::Demands, f64)> {
+    fn path(&self, flow: &Ends) -> Option<(Demands, f64)> {
         let fabric = self.fabric;
-        let gpu = |id| fabric.topology.device(id).gpu().is_some();
-        if flow.via.is_empty() && gpu(flow.from) && gpu(flow.to) {
+        let topology = &fabric.topology;
+        let gpus: Vec<_> = [flow.from, flow.to]
+            .into_iter()
+            .filter_map(|id| fabric.gpu(id))
+            .collect();
+        // What is pinned is not drawn, and inside a machine nothing is.
+        let apart = topology.device(flow.from).node != topology.device(flow.to).node;
+        let inside = gpus.len() == 2 && !apart;
+        let drawn = self.routing == Routing::Hash && flow.via.is_empty() && !inside;
+        let (mut demands, latency_s) = if gpus.len() == 2 && flow.via.is_empty() && !drawn {
             let path = transfer(fabric, flow.from, flow.to, PeerRule::ThroughHost, false)?;
-            let mut demands = path.demands;
-            for end in [flow.from, flow.to] {
-                demands.add(fabric.gpu(end)?.vram, 1.0);
+            (path.demands, path.latency_s)
+        } else {
+            let (from, to) = (flow.from, flow.to);
+            let mut route = find_route_via(topology, from, to, &flow.via, Through::Anything)?;
+            if drawn {
+                route = route.hashed(topology, from, self.key(flow));
             }
-            return Some((demands, path.latency_s));
+            (fabric.route_demands(&route, false, false), route.latency_s)
+        };
+        if gpus.len() == 2 && flow.via.is_empty() {
+            gpus.iter().for_each(|gpu| demands.add(gpu.vram, 1.0));
         }
-        let route = find_route_via(
-            &fabric.topology,
-            flow.from,
-            flow.to,
-            &flow.via,
-            Through::Anything,
-        )?;
-        Some((fabric.route_demands(&route, false, false), route.latency_s))
+        Some((demands, latency_s))
+    }
+
+    /// What stands for a flow's addresses and ports: its ends and its place in the list.
+    fn key(&self, flow: &Ends) -> u64 {
+        let parts = [flow.from.index(), flow.to.index(), self.flows.len()];
+        let parts = parts.iter().map(|part| *part as u64);
+        parts.fold(self.seed, |key, part| mixed(key ^ mixed(part)))
     }
 
     fn finish(self) -> Phase {

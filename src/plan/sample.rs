@@ -43,7 +43,9 @@ pub fn machine(
     let written = fabric.and_then(|f| f.nodes_per_leaf.as_ref());
     let per_leaf = written.map_or(count, |per_leaf| per_leaf.value).max(1);
     let narrows = fabric.and_then(|f| f.oversubscription.as_ref());
-    let even = narrows.is_none_or(|over| over.value <= 1.0);
+    // Leaves that are wired to each other do not look alike from everywhere.
+    let direct = fabric.is_some_and(|f| f.is_direct());
+    let even = !direct && narrows.is_none_or(|over| over.value <= 1.0);
     let all = Sample {
         nodes: count,
         nodes_per_leaf: per_leaf,

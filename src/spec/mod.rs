@@ -34,10 +34,10 @@ pub use name_or::NameOr;
 pub use ordered::Ordered;
 pub use read::{Kind, MAX_FILE_BYTES, Source, Spanned, parse, read_kind, too_large, wrong_type};
 pub use topology::{
-    DeviceUse, FabricKind, FabricSpec, LinkUse, NetworkSpec, NodesSpec, PartSpec, TopologySpec,
-    Wiring,
+    DeviceUse, DragonflySpec, FabricKind, FabricSpec, LinkUse, NetworkSpec, NodesSpec, PartSpec,
+    TopologySpec, Wiring,
 };
 pub use workload::{
-    CsvFlows, FlowSpec, FlowsSpec, InferenceSpec, Parallel, Precision, Recompute, Schedule,
-    TrainingSpec,
+    CsvFlows, FlowSpec, FlowsSpec, InferenceSpec, Parallel, Precision, Recompute, Routing,
+    Schedule, TrainingSpec,
 };

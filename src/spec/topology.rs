@@ -103,7 +103,8 @@ pub struct NetworkSpec {
     pub switch: Option<Spanned<String>>,
 }
 
-/// A fabric of leaf and spine switches; the spine is one non-blocking device.
+/// A fabric of leaf and spine switches; the spine is one non-blocking device. Where leaves are
+/// wired to each other there is none.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FabricSpec {
@@ -113,7 +114,7 @@ pub struct FabricSpec {
     /// Link from a NIC to its leaf; the machine's own if absent.
     #[serde(default)]
     pub link: Option<Spanned<String>>,
-    /// Link from a leaf to the spine; that of the NICs if absent.
+    /// Link from a leaf to the spine or to another leaf; that of the NICs if absent.
     #[serde(default)]
     pub uplink: Option<Spanned<String>>,
     /// Machines to a leaf (or to a set of rail leaves); all if absent.
@@ -122,12 +123,44 @@ pub struct FabricSpec {
     /// Links down over links up of a leaf; 1 if absent.
     #[serde(default)]
     pub oversubscription: Option<Spanned<f64>>,
+    /// Instead of `kind`: leaves on a closed grid, so many along each dimension, each wired to
+    /// its neighbours; `nodes_per_leaf` is 1 if absent.
+    #[serde(default)]
+    pub torus: Option<Spanned<Vec<u32>>>,
+    /// Instead of `kind`: groups of leaves, all joined to each other; `nodes_per_leaf` is 1 if
+    /// absent.
+    #[serde(default)]
+    pub dragonfly: Option<DragonflySpec>,
     /// Switch of the catalogue that leaves and spine are; the machine's own if absent.
     #[serde(default)]
     pub switch: Option<Spanned<String>>,
     /// Time through a switch; that of the switch named if absent.
     #[serde(default)]
     pub switch_latency: Option<Seconds>,
+}
+
+impl FabricSpec {
+    /// Whether the leaves are wired to each other, without a spine.
+    pub fn is_direct(&self) -> bool {
+        self.torus.is_some() || self.dragonfly.is_some()
+    }
+}
+
+/// A dragonfly: every leaf of a group is joined to every other, and every group to every other.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DragonflySpec {
+    /// Leaves of a group.
+    pub leaves_per_group: Spanned<u32>,
+    /// Parallel links between two leaves of a group; 1 if absent.
+    #[serde(default)]
+    pub local_links: Option<Spanned<u32>>,
+    /// Links between two groups; 1 if absent.
+    #[serde(default)]
+    pub global_links: Option<Spanned<u32>>,
+    /// Link from group to group; that between leaves if absent.
+    #[serde(default)]
+    pub global: Option<Spanned<String>>,
 }
 
 /// A device defined in place.
@@ -183,6 +216,9 @@ pub struct LinkUse {
     /// How two lists of ends are joined.
     #[serde(default)]
     pub wiring: Wiring,
+    /// Of a grid: ends along each dimension; the last one runs fastest.
+    #[serde(default)]
+    pub shape: Option<Spanned<Vec<u32>>>,
 }
 
 /// How two lists of ends are joined.
@@ -194,4 +230,8 @@ pub enum Wiring {
     Blocks,
     /// Every end of one list with every end of the other, once.
     Every,
+    /// Neighbours on a grid, each row closed to a ring.
+    Torus,
+    /// Neighbours on a grid with open ends.
+    Mesh,
 }

@@ -162,12 +162,29 @@ pub struct FlowsSpec {
     /// One sentence.
     #[serde(default)]
     pub title: String,
+    /// How a flow goes where several paths are equally short.
+    #[serde(default)]
+    pub routing: Routing,
+    /// With `routing: hash`, another number is another draw; 0 where absent.
+    #[serde(default)]
+    pub seed: u64,
     /// Flows in place.
     #[serde(default)]
     pub flows: Vec<Spanned<FlowSpec>>,
     /// Flows from a CSV file.
     #[serde(default)]
     pub csv: Option<Spanned<CsvFlows>>,
+}
+
+/// How a flow goes where several paths are equally short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Routing {
+    /// Over all of them at once.
+    #[default]
+    Spread,
+    /// Over one, drawn by a hash at every device (ECMP).
+    Hash,
 }
 
 /// One flow, or one of each pair of two equally long lists.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::direct::Direct;
 use super::expand::{Expansion, expand};
 use super::graph::{Device, DeviceId, DeviceKind, Topology, Wire};
 use crate::catalog::Catalog;
@@ -13,7 +14,7 @@ use crate::units::{BytesPerSecond, Seconds};
 
 /// Time through a network switch that does not say its own \[s\]: 0.3 µs, the class of Quantum-2
 /// and Spectrum-4 (an estimate).
-const SWITCH_LATENCY: Seconds = Seconds(0.3e-6);
+pub(super) const SWITCH_LATENCY: Seconds = Seconds(0.3e-6);
 
 /// `count` copies of a machine joined by the network it is made for; one copy is the machine.
 ///
@@ -64,12 +65,26 @@ impl Expansion<'_> {
             rails.push(nics.collect::<Vec<_>>());
         }
         self.node = 0;
-        if count > 1 {
+        let written = spec.fabric.as_ref().filter(|fabric| fabric.is_direct());
+        if let (Some(fabric), true) = (written, count > 1) {
+            let direct = Direct::new(self, source, nodes, fabric, network.as_ref())?;
+            direct.build(self, source, &rails, prefix)?;
+        } else if count > 1 {
             let fabric = Shape::new(self, source, nodes, spec.fabric.as_ref(), network.as_ref())?;
             fabric.build(self, &rails, prefix);
         }
         Ok(())
     }
+}
+
+/// The message for copies without a network.
+pub(super) fn no_network(source: &Arc<Source>, nodes: &NodesSpec) -> Diagnostic {
+    Diagnostic::new(format!(
+        "`{}` does not say by which network its copies are joined",
+        nodes.base.value
+    ))
+    .at(source.place(&nodes.base))
+    .help("add `fabric: {kind: rail-optimised, link: ib-ndr}`, or `network:` to the machine")
 }
 
 /// A fabric with every default filled in.
@@ -91,16 +106,7 @@ impl Shape {
         fabric: Option<&FabricSpec>,
         network: Option<&NetworkSpec>,
     ) -> Result<Self, Diagnostic> {
-        let unknown = || {
-            Diagnostic::new(format!(
-                "`{}` does not say by which network its copies are joined",
-                nodes.base.value
-            ))
-            .at(source.place(&nodes.base))
-            .help(
-                "add `fabric: {kind: rail-optimised, link: ib-ndr}`, or `network:` to the machine",
-            )
-        };
+        let unknown = || no_network(source, nodes);
         let kind = fabric.and_then(|f| f.kind).or(network.map(|n| n.kind));
         let link = fabric.and_then(|f| f.link.as_ref());
         let link = match (link, network) {
@@ -184,7 +190,7 @@ impl Shape {
 }
 
 /// `count` parallel links.
-fn times(wire: &Wire, count: u32) -> Wire {
+pub(super) fn times(wire: &Wire, count: u32) -> Wire {
     let all = |rate: BytesPerSecond| BytesPerSecond(rate.0 * f64::from(count));
     Wire {
         count,
@@ -235,7 +241,7 @@ impl Expansion<'_> {
     }
 
     /// A network link of the catalogue.
-    fn network_wire(
+    pub(super) fn network_wire(
         &self,
         source: &Arc<Source>,
         name: &Spanned<String>,

@@ -2,11 +2,12 @@
 
 use petgraph::graph::UnGraph;
 use rustc_hash::FxHashMap;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::graph::{Device, DeviceId, DeviceKind, Topology, Wire};
+use super::grid::Grid;
 use crate::catalog::{AnyDevice, Catalog, Entry, is_path, load};
 use crate::spec::{
     DeviceUse, Diagnostic, Hostlist, Kind, LinkSpec, LinkUse, NameOr, Source, Spanned, SwitchSpec,
@@ -58,6 +59,8 @@ pub fn expand_sample(
         replace: Vec::new(),
         open: Vec::new(),
         known: FxHashMap::default(),
+        kinds: RefCell::default(),
+        wires: RefCell::default(),
         parts: 0,
         node: 0,
     };
@@ -95,6 +98,10 @@ pub(super) struct Expansion<'a> {
     open: Vec<Arc<File>>,
     /// Files already read, by the argument that leads to them.
     known: FxHashMap<String, Arc<File>>,
+    /// Devices of the catalogue already read.
+    kinds: RefCell<FxHashMap<String, DeviceKind>>,
+    /// Links of the catalogue already read.
+    wires: RefCell<FxHashMap<String, Arc<LinkSpec>>>,
     /// Files used so far, each as often as it is used.
     parts: usize,
     /// Number of the copy of a machine that is being added.
@@ -242,8 +249,15 @@ impl Expansion<'_> {
     ) -> Result<DeviceKind, Diagnostic> {
         match &device.value {
             NameOr::Name(name) => {
-                let found = self.catalog.device(self.replaced(name));
-                Ok(kind_of(found.map_err(|d| d.at(source.place(device)))?))
+                let name = self.replaced(name);
+                if let Some(known) = self.kinds.borrow().get(name) {
+                    return Ok(known.clone());
+                }
+                let found = self.catalog.device(name);
+                let kind = kind_of(found.map_err(|d| d.at(source.place(device)))?);
+                let mut kinds = self.kinds.borrow_mut();
+                kinds.insert(name.to_string(), kind.clone());
+                Ok(kind)
             }
             NameOr::Inline(inline) => Ok(match inline.as_ref() {
                 DeviceUse::Gpu(spec) => {
@@ -267,6 +281,18 @@ impl Expansion<'_> {
                 DeviceUse::Host { .. } => DeviceKind::Host,
             }),
         }
+    }
+
+    /// A link of the catalogue, read once.
+    pub(super) fn link(&self, name: &str) -> Result<Arc<LinkSpec>, Diagnostic> {
+        let name = self.replaced(name);
+        if let Some(known) = self.wires.borrow().get(name) {
+            return Ok(Arc::clone(known));
+        }
+        let spec = self.catalog.get::<LinkSpec>(name)?;
+        let mut wires = self.wires.borrow_mut();
+        wires.insert(name.to_string(), Arc::clone(&spec));
+        Ok(spec)
     }
 
     fn add_device(
@@ -358,10 +384,7 @@ impl Expansion<'_> {
                         .help("define a link in place with `use: {kind: link, …}`"));
                 }
                 let spec = match &named.value {
-                    NameOr::Name(name) => self
-                        .catalog
-                        .get::<LinkSpec>(self.replaced(name))
-                        .map_err(|d| d.at(source.place(named)))?,
+                    NameOr::Name(name) => self.link(name).map_err(|d| d.at(source.place(named)))?,
                     NameOr::Inline(spec) => Arc::new((**spec).clone()),
                 };
                 wire_of(&spec, count).map_err(|d| d.at(source.place(named)))
@@ -477,6 +500,15 @@ fn pairs(
     from: &[DeviceId],
     to: &[DeviceId],
 ) -> Result<Vec<(DeviceId, DeviceId)>, Diagnostic> {
+    if let Wiring::Torus | Wiring::Mesh = link.wiring {
+        return grid_pairs(source, link, from, to);
+    }
+    if let Some(shape) = &link.shape {
+        return Err(
+            Diagnostic::new("`shape` needs `wiring: torus` or `wiring: mesh`")
+                .at(source.place(shape)),
+        );
+    }
     if link.wiring == Wiring::Every {
         if from.len().saturating_mul(to.len()) > MAX_WIRES {
             return Err(Diagnostic::new(format!("more than {MAX_WIRES} wires"))
@@ -496,4 +528,28 @@ fn pairs(
     }
     let block = |list: &[DeviceId], i: usize| list[i * list.len() / long];
     Ok((0..long).map(|i| (block(from, i), block(to, i))).collect())
+}
+
+/// Neighbours on the grid of a link's `shape`.
+fn grid_pairs(
+    source: &Arc<Source>,
+    link: &Spanned<LinkUse>,
+    from: &[DeviceId],
+    to: &[DeviceId],
+) -> Result<Vec<(DeviceId, DeviceId)>, Diagnostic> {
+    if from != to {
+        return Err(Diagnostic::new(
+            "a grid joins a list of devices to itself, but `from` and `to` differ",
+        )
+        .at(source.place(&link.to)));
+    }
+    let shape = link.shape.as_ref().ok_or_else(|| {
+        Diagnostic::new("a grid needs the number of devices along each dimension")
+            .at(source.place(&link.from))
+            .help("add `shape: [4, 4, 4]` to this link")
+    })?;
+    let closed = link.wiring == Wiring::Torus;
+    let grid = Grid::new(source, shape, closed, from.len(), "devices")?;
+    let pairs = grid.neighbours().into_iter();
+    Ok(pairs.map(|(a, b)| (from[a], from[b])).collect())
 }

@@ -6,8 +6,11 @@
 
 mod check;
 mod cluster;
+mod direct;
+mod ecmp;
 mod expand;
 mod graph;
+mod grid;
 mod import;
 mod path_kind;
 mod render;
@@ -16,6 +19,7 @@ mod smi;
 
 pub use check::check;
 pub use cluster::cluster;
+pub use ecmp::mixed;
 pub use expand::{Sample, expand, expand_sample};
 pub use graph::{Device, DeviceId, DeviceKind, LinkId, Topology, Wire};
 pub use import::{Assume, import};
