@@ -38,7 +38,7 @@ fn compare_two_machines_with_all_charts() -> usize {
         .map(|fabric| {
             let group = fabric.topology.gpus();
             let communicator = Communicator::new(fabric, &library, group).expect("connected");
-            sweep(&communicator, Operation::AllReduce, &sizes).expect("usable")
+            sweep(&[communicator], Operation::AllReduce, &sizes).expect("usable")
         })
         .collect();
     let comparisons = ["llama2-7b-train", "llama2-70b-infer"].map(|workload| Comparison {

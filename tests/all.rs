@@ -9,8 +9,12 @@ mod catalogue_audit;
 mod cli;
 #[path = "all/close.rs"]
 mod close;
+#[path = "all/collective_algorithms.rs"]
+mod collective_algorithms;
 #[path = "all/collective_laws.rs"]
 mod collective_laws;
+#[path = "all/collective_sanity.rs"]
+mod collective_sanity;
 #[path = "all/collectives.rs"]
 mod collectives;
 #[path = "all/conditions.rs"]

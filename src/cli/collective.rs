@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use super::{Answer, Context, Format, machine, output, sizes};
+use super::{Answer, Context, Format, groups, machine, output, sizes};
+use crate::catalog::Catalog;
 use crate::collective::{
     Algorithm, Choice, Communicator, Forced, LaunchMode, Operation, moves, ways,
 };
 use crate::fabric::Fabric;
 use crate::report::sweep::{SweepRecord, sweep, text};
 use crate::report::{self, charts, csv, files};
-use crate::spec::{Diagnostic, LibrarySpec};
+use crate::spec::{Diagnostic, Kind, LibrarySpec};
 use crate::topology::{DeviceId, cluster};
 
 /// The library whose protocols are used unless another is named.
@@ -38,12 +39,23 @@ pub struct Args {
     /// Copies of the machine, joined by the network it is made for.
     #[arg(short, long, value_name = "N", default_value_t = 1)]
     nodes: u32,
-    /// Only this algorithm: ring, tree, nvls, nvls-tree, one-shot, two-shot, pairwise, pat.
+    /// Only this algorithm: ring, tree, nvls, nvls-tree, one-shot, two-shot, pairwise,
+    /// pairwise-pxn, pat, halving-doubling, torus, hierarchical, collnet-direct, collnet-chain.
     #[arg(long, value_name = "NAME")]
     algorithm: Option<String>,
     /// Only this protocol of the library: ll, ll128, simple.
     #[arg(long, value_name = "NAME")]
     protocol: Option<String>,
+    /// Split the ranks into groups that run at once: `div:4` groups of 4 consecutive ranks, `mod:4`
+    /// 4 groups of every fourth rank.
+    #[arg(long, value_name = "HOW")]
+    split: Option<String>,
+    /// Bytes that rank ROW sends to rank COLUMN of an uneven all-to-all: a CSV file without header.
+    #[arg(long, value_name = "FILE")]
+    sizes: Option<PathBuf>,
+    /// Results replace the operands: no rank copies its own part.
+    #[arg(long)]
+    in_place: bool,
     /// Choose a way as a library `tuned` on such links would, or as the `library` does by the times
     /// that its published cost model believes.
     #[arg(long, value_name = "HOW", default_value = "tuned")]
@@ -77,7 +89,14 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
         Diagnostic::new(format!("unknown collective `{}`", args.operation))
             .suggest(&args.operation, valid)
     })?;
-    let sizes = sizes::checked_range(args.begin, args.end, args.factor)?;
+    let parts = match &args.sizes {
+        Some(path) => Some(groups::parts(path, operation)?),
+        None => None,
+    };
+    let sizes = match &parts {
+        Some(parts) => vec![parts.bytes() as u64],
+        None => sizes::checked_range(args.begin, args.end, args.factor)?,
+    };
     let fabric = match args.nodes {
         1 => machine::fabric(context, &args.topology)?,
         copies => Fabric::new(cluster(&context.catalog, &args.topology, copies)?),
@@ -86,25 +105,33 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
     let library = args
         .library
         .as_deref()
-        .unwrap_or_else(|| library_of(&fabric, group[0]));
+        .unwrap_or_else(|| library_of(&context.catalog, &fabric, group[0]));
     let library = context.catalog.get::<LibrarySpec>(library)?;
     let forced = forced(args, &library)?;
     let launch = launch(&args.launch)?;
-    let communicator = Communicator::new(&fabric, &library, group)?;
-    let communicator = communicator.launched(launch).forced(forced);
+    let mut communicators = Vec::new();
+    for group in groups::split(group, args.split.as_deref())? {
+        let communicator = Communicator::new(&fabric, &library, group)?.launched(launch);
+        let communicator = communicator.forced(forced.clone()).in_place(args.in_place);
+        communicators.push(match &parts {
+            Some(parts) => communicator.uneven(parts.clone())?,
+            None => communicator,
+        });
+    }
+    let communicator = &communicators[0];
     if let Some(size) = args.explain {
-        let ways = ways(&communicator, operation, size as f64)?;
+        let ways = ways(communicator, operation, size as f64)?;
         output::result(&match context.format {
             Format::Json => output::json(&report::ways::records(&ways))?,
             _ => report::ways::text(operation.key(), size as f64, &ways),
         })?;
         return Ok(Answer::Done);
     }
-    let record = sweep(&communicator, operation, &sizes)?;
+    let record = sweep(&communicators, operation, &sizes)?;
     if let Some(folder) = &args.output {
         write(folder, &record)?;
     }
-    pictures(args, &communicator, operation, &record)?;
+    pictures(args, communicator, operation, &record)?;
     output::result(&match context.format {
         Format::Json => output::json(&record)?,
         Format::Csv => csv::sweeps(std::slice::from_ref(&record)),
@@ -140,17 +167,15 @@ fn group(fabric: &Fabric, args: &Args) -> Result<Vec<DeviceId>, Diagnostic> {
     Ok(firsts.copied().collect())
 }
 
-/// The library that the maker of a GPU ships.
-fn library_of(fabric: &Fabric, gpu: DeviceId) -> &'static str {
-    let vendor = fabric
-        .topology
-        .device(gpu)
-        .gpu()
-        .map(|spec| spec.vendor.as_str());
-    match vendor {
-        Some("AMD") => "rccl-2",
-        _ => DEFAULT_LIBRARY,
-    }
+/// The library that the maker of a GPU ships, or the usual one.
+fn library_of<'a>(catalog: &'a Catalog, fabric: &Fabric, gpu: DeviceId) -> &'a str {
+    let vendor = fabric.topology.device(gpu).gpu().map(|spec| &spec.vendor);
+    let ships = |name: &&str| {
+        let library = catalog.get::<LibrarySpec>(name);
+        library.is_ok_and(|spec| vendor.is_some_and(|vendor| spec.vendors.contains(vendor)))
+    };
+    let mut names = catalog.names(Kind::Library).into_iter();
+    names.find(ships).unwrap_or(DEFAULT_LIBRARY)
 }
 
 fn forced(args: &Args, library: &LibrarySpec) -> Result<Forced, Diagnostic> {

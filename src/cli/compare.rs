@@ -173,7 +173,7 @@ fn all_reduce_sweeps(
     several
         .map(|fabric| {
             let communicator = Communicator::new(fabric, &library, fabric.topology.gpus())?;
-            sweep(&communicator, Operation::AllReduce, &sizes)
+            sweep(&[communicator], Operation::AllReduce, &sizes)
         })
         .collect()
 }

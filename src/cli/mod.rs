@@ -7,6 +7,7 @@ mod bench;
 mod catalog;
 mod collective;
 mod compare;
+mod groups;
 mod kernel;
 mod machine;
 mod output;

@@ -23,11 +23,24 @@ pub enum Algorithm {
     PointToPoint,
     /// Parallel aggregated trees: halving or doubling with one rank a machine.
     Pat,
+    /// Every rank sends its part to every other; to other machines through the GPU beside the
+    /// NIC of the receiver's rail (PXN).
+    PairwisePxn,
+    /// Recursive halving, then recursive doubling.
+    HalvingDoubling,
+    /// Buckets around the rings of a torus of one, two or three dimensions.
+    Torus,
+    /// Inside every machine, then between machines on every rail, then inside again.
+    Hierarchical,
+    /// Directly to the heads of the rails, summed in the network's switches (SHARP).
+    CollNetDirect,
+    /// Along chains to the heads of the rails, summed in the network's switches (SHARP).
+    CollNetChain,
 }
 
 impl Algorithm {
     /// All algorithms.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 15] = [
         Self::Ring,
         Self::Tree,
         Self::Nvls,
@@ -37,6 +50,12 @@ impl Algorithm {
         Self::Pairwise,
         Self::PointToPoint,
         Self::Pat,
+        Self::PairwisePxn,
+        Self::HalvingDoubling,
+        Self::Torus,
+        Self::Hierarchical,
+        Self::CollNetDirect,
+        Self::CollNetChain,
     ];
 
     /// As typed on the command line and written in library files.
@@ -51,6 +70,12 @@ impl Algorithm {
             Self::Pairwise => "pairwise",
             Self::PointToPoint => "point-to-point",
             Self::Pat => "pat",
+            Self::PairwisePxn => "pairwise-pxn",
+            Self::HalvingDoubling => "halving-doubling",
+            Self::Torus => "torus",
+            Self::Hierarchical => "hierarchical",
+            Self::CollNetDirect => "collnet-direct",
+            Self::CollNetChain => "collnet-chain",
         }
     }
 

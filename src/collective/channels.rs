@@ -9,7 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::grid_ring::grid_ring;
 use crate::fabric::{Fabric, PeerRule, TransferPath, Transport, transfer};
 use crate::spec::LinkClass;
-use crate::topology::{DeviceId, Through, find_route};
+use crate::topology::{DeviceId, DeviceKind, Through, find_route};
 
 /// One ring with its share of the data.
 #[derive(Debug, Clone)]
@@ -37,12 +37,12 @@ pub(super) fn candidates(
     machines: &[Vec<usize>],
 ) -> Vec<Vec<Channel>> {
     if machines.len() > 1 {
-        let most = machines.iter().map(Vec::len).max().unwrap_or(1);
-        let mut counts = vec![most, 1];
-        counts.dedup();
-        let sets = counts
-            .into_iter()
-            .map(|count| rails(fabric, group, machines, count));
+        let all: Vec<Vec<usize>> = machines.iter().map(|m| (0..m.len()).collect()).collect();
+        let one = vec![vec![0]; machines.len()];
+        let mut heads = vec![all, nic_heads(fabric, group, machines), one];
+        heads.dedup();
+        let sets = heads.iter();
+        let sets = sets.map(|heads| rails(fabric, group, machines, heads));
         return sets.flatten().collect();
     }
     let mut sets = Vec::new();
@@ -62,21 +62,69 @@ pub(super) fn candidates(
     sets
 }
 
-/// `count` rings that walk through every machine and change machines on a rail of their own: ring
-/// r enters a machine at rank r and leaves it at rank r−1, and the next machine the other way
-/// round, so that both ends of a network hop lie on one rail.
+/// Places in every machine of ranks that have NICs of their own, equally many in all: where a
+/// machine has lost a NIC, the rank that must go a longer way to another's is no head.
+fn nic_heads(fabric: &Fabric, group: &[DeviceId], machines: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    let topology = &fabric.topology;
+    let way = |from: usize, to: usize| {
+        let route = find_route(topology, group[from], group[to], Through::Anything);
+        let passes = route.map_or_else(Vec::new, |route| route.passes);
+        let length = passes.len();
+        let node = topology.device(group[from]).node;
+        let mine = passes.into_iter().filter(|id| {
+            let device = topology.device(*id);
+            device.node == node && matches!(device.kind, DeviceKind::Nic)
+        });
+        (length, mine.collect::<Vec<_>>())
+    };
+    let heads = |(at, members): (usize, &Vec<usize>)| {
+        // To its like in the next machine, which is on its rail.
+        let next = &machines[(at + 1) % machines.len()];
+        let ranks = members.iter().enumerate();
+        let ways = ranks.map(|(place, rank)| (place, way(*rank, next[place % next.len()])));
+        let mut ways: Vec<_> = ways.collect();
+        ways.sort_by_key(|(place, (length, _))| (*length, *place));
+        let mut taken: Vec<DeviceId> = Vec::new();
+        let mut heads = Vec::new();
+        for (place, (_, nics)) in ways {
+            if !nics.iter().any(|nic| taken.contains(nic)) {
+                taken.extend(nics);
+                heads.push(place);
+            }
+        }
+        heads.sort_unstable();
+        heads
+    };
+    let mut all: Vec<Vec<usize>> = machines.iter().enumerate().map(heads).collect();
+    let least = all.iter().map(Vec::len).min().unwrap_or(0);
+    for heads in &mut all {
+        heads.truncate(least);
+    }
+    all
+}
+
+/// Rings that walk through every machine and change machines on a rail of their own: ring r enters
+/// a machine at head r and leaves it at head r−1, and the next machine the other way round, so
+/// that both ends of a network hop lie on one rail.
 fn rails(
     fabric: &Fabric,
     group: &[DeviceId],
     machines: &[Vec<usize>],
-    count: usize,
+    heads: &[Vec<usize>],
 ) -> Option<Vec<Channel>> {
+    let count = heads.iter().map(Vec::len).max()?;
     let ring = |rail: usize| {
         let mut order = Vec::with_capacity(group.len());
-        for (at, members) in machines.iter().enumerate() {
-            let first = rail % members.len();
+        for (at, (members, heads)) in machines.iter().zip(heads).enumerate() {
+            let head = |rail: usize| heads[rail % heads.len()];
+            let (first, last) = (head(rail), head(rail + heads.len() - 1));
             let mut walk = members[first..].to_vec();
             walk.extend_from_slice(&members[..first]);
+            if first != last {
+                let leaves = members[last];
+                walk.retain(|rank| *rank != leaves);
+                walk.push(leaves);
+            }
             if at % 2 == 1 {
                 walk.reverse();
             }

@@ -1,11 +1,13 @@
 //! A group of devices with the channels found for it: what a library sets up once.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::algorithm::{Forced, LaunchMode};
 use super::bandwidth::alone;
 use super::channels::{Channel, candidates};
 use super::operation::Operation;
+use super::pairwise::Parts;
 use super::ring::edge_demands;
 use crate::fabric::{Fabric, PeerRule, Transport, transfer};
 use crate::spec::{Diagnostic, LibrarySpec};
@@ -33,6 +35,10 @@ pub struct Communicator<'a> {
     pub launch: LaunchMode,
     /// What is not left to the library.
     pub forced: Forced,
+    /// Whether results replace the operands.
+    pub(super) in_place: bool,
+    /// Sizes of an uneven all-to-all.
+    pub(super) parts: Option<Arc<Parts>>,
 }
 
 impl<'a> Communicator<'a> {
@@ -58,6 +64,8 @@ impl<'a> Communicator<'a> {
             others: Vec::new(),
             launch: LaunchMode::default(),
             forced: Forced::default(),
+            in_place: false,
+            parts: None,
         };
         if communicator.group.len() > 1 {
             let mut sets = candidates(fabric, &communicator.group, &communicator.machines);
@@ -97,6 +105,8 @@ impl<'a> Communicator<'a> {
             others: Vec::new(),
             launch: self.launch,
             forced: self.forced.clone(),
+            in_place: self.in_place,
+            parts: self.parts.clone(),
         }
     }
 
@@ -126,6 +136,29 @@ impl<'a> Communicator<'a> {
     #[must_use]
     pub fn forced(self, forced: Forced) -> Self {
         Self { forced, ..self }
+    }
+
+    /// The same with results in the place of the operands, or not: in place no rank copies the part
+    /// that it keeps.
+    #[must_use]
+    pub fn in_place(self, in_place: bool) -> Self {
+        Self { in_place, ..self }
+    }
+
+    /// The same with an uneven all-to-all; its size is the largest rank's buffer.
+    ///
+    /// # Errors
+    /// The sizes are not for as many ranks as the group has.
+    pub fn uneven(self, parts: Parts) -> Result<Self, Diagnostic> {
+        if parts.ranks() != self.size() {
+            return Err(Diagnostic::new(format!(
+                "sizes of {} ranks for a group of {}",
+                parts.ranks(),
+                self.size()
+            )));
+        }
+        let parts = Some(Arc::new(parts));
+        Ok(Self { parts, ..self })
     }
 
     /// The same as a sample of a group of `members`: every member does what these do, each in

@@ -63,8 +63,10 @@ pub fn ways(
                 base_s: way.times.base_s,
                 steps_s: way.total_s - bytes / way.times.rate - way.times.base_s,
                 data_s: bytes / way.times.rate,
-                narrowest: narrowest
-                    .map_or(String::new(), |(_, id)| fabric.resource(id).name.clone()),
+                narrowest: way
+                    .limit_by
+                    .or(narrowest.map(|(_, id)| id))
+                    .map_or(String::new(), |id| fabric.resource(id).name.clone()),
                 believed_s: way.believed_s,
                 chosen: way.pattern.algorithm == chosen.pattern.algorithm
                     && way.protocol == chosen.protocol,

@@ -3,6 +3,7 @@
 use super::communicator::Communicator;
 use super::operation::Operation;
 use super::pattern::Form;
+use super::ring::used_hops;
 use crate::spec::Diagnostic;
 
 /// One chunk on its way in one step.
@@ -34,11 +35,16 @@ pub fn moves(
     let communicator = &*communicator.tuned(operation, bytes);
     let pattern = communicator.choose(operation, bytes)?.pattern;
     if pattern.form == Form::Ring {
-        let order = &communicator.channels[0].order;
+        let channel = &communicator.channels[0];
+        let order = &channel.order;
         let steps = operation.steps(n);
         let chain = operation.is_chain();
-        let hops = |step: usize| if chain { step..step + 1 } else { 0..n };
-        let all = (0..steps).flat_map(|step| hops(step).map(move |hop| (step, hop)));
+        let used: Vec<usize> = used_hops(operation, channel).collect();
+        let hops = |step: usize| match chain {
+            true => used[step..=step].to_vec(),
+            false => used.clone(),
+        };
+        let all = (0..steps).flat_map(|step| hops(step).into_iter().map(move |hop| (step, hop)));
         return Ok(all
             .map(|(step, hop)| Move {
                 step,
@@ -52,6 +58,19 @@ pub fn moves(
                 },
             })
             .collect());
+    }
+    if let Form::Stages(stages) = &pattern.form {
+        let rounds = stages.iter().flat_map(|stage| vec![stage; stage.rounds]);
+        let all = rounds.enumerate().flat_map(|(step, stage)| {
+            let sends = pattern.sends[stage.sends.clone()].iter();
+            sends.map(move |send| Move {
+                step,
+                from: send.from,
+                to: send.to,
+                chunk: send.from,
+            })
+        });
+        return Ok(all.collect());
     }
     let depth = depths(
         &pattern

@@ -2,11 +2,15 @@
 
 use rustc_hash::FxHashMap;
 
+use std::ops::Range;
+
 use super::algorithm::Algorithm;
+use super::bandwidth::{alone, binding};
 use super::communicator::Communicator;
 use super::operation::Operation;
 use super::ring::edge_demands;
-use crate::fabric::{Demands, PeerRule, TransferPath, Transport, transfer};
+use crate::engine::ResourceId;
+use crate::fabric::{Demands, Fabric, PeerRule, TransferPath, Transport, transfer};
 
 /// VRAM traffic at the receiver per byte that arrives: it is written into the library's buffer,
 /// read from there, and one local operand is read or the result written. Through host memory the
@@ -14,18 +18,40 @@ use crate::fabric::{Demands, PeerRule, TransferPath, Transport, transfer};
 const VRAM_PER_BYTE: f64 = 3.0;
 const VRAM_PER_STAGED_BYTE: f64 = 2.0;
 
+/// VRAM traffic of a byte that a GPU hands on: written, then read.
+const VRAM_PER_RELAYED_BYTE: f64 = 2.0;
+
 /// Most sends of one pattern: a guard against all-to-all over thousands of ranks.
-const MAX_SENDS: usize = 1 << 17;
+pub(super) const MAX_SENDS: usize = 1 << 17;
 
 /// How the sends of a pattern follow each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Form {
     /// Along the communicator's rings.
     Ring,
-    /// So many rounds in which every send carries its equal part.
-    Rounds(usize),
+    /// One stage after the other.
+    Stages(Vec<Stage>),
     /// Slices flow through the sends in order, one behind the other.
     Pipeline,
+}
+
+/// Sends that go on side by side, in so many rounds in which each carries its equal part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stage {
+    /// Places in the pattern's list.
+    pub sends: Range<usize>,
+    /// Rounds; each waits for the one before.
+    pub rounds: usize,
+}
+
+impl Form {
+    /// One stage of all of so many sends.
+    pub(super) fn rounds(rounds: usize, sends: usize) -> Self {
+        Self::Stages(vec![Stage {
+            sends: 0..sends,
+            rounds,
+        }])
+    }
 }
 
 /// One sender and one receiver.
@@ -83,6 +109,51 @@ impl<'a, 'b> Paths<'a, 'b> {
 
     /// A send of `share` bytes per byte of size, VRAM at the receiver included.
     pub(super) fn send(&mut self, from: usize, to: usize, share: f64) -> Option<Send> {
+        let path = self.path(from, to)?;
+        Some(Send {
+            from,
+            to,
+            share,
+            demands: with_vram(self.communicator, &path, to),
+            after: Vec::new(),
+        })
+    }
+
+    /// The same by way of another rank, whose memory holds what passes for a moment.
+    pub(super) fn relayed(
+        &mut self,
+        from: usize,
+        by: usize,
+        to: usize,
+        share: f64,
+    ) -> Option<Send> {
+        let first = self.path(from, by)?;
+        let mut send = self.send(by, to, share)?;
+        send.from = from;
+        send.demands.add_scaled(&first.demands, 1.0);
+        let communicator = self.communicator;
+        if let Some(gpu) = communicator.fabric.gpu(communicator.group[by]) {
+            send.demands.add(gpu.vram, VRAM_PER_RELAYED_BYTE);
+        }
+        Some(send)
+    }
+
+    /// The same over the links of the ranks of a row, whose routers pass it on: the first sends to
+    /// the last.
+    pub(super) fn along(&mut self, row: &[usize], share: f64) -> Option<Send> {
+        let (from, to) = (*row.first()?, *row.last()?);
+        let before = row.len().checked_sub(2)?;
+        let mut send = self.send(row[before], to, share)?;
+        for pair in row[..=before].windows(2) {
+            send.demands
+                .add_scaled(&self.path(pair[0], pair[1])?.demands, 1.0);
+        }
+        send.from = from;
+        Some(send)
+    }
+
+    /// The path between two ranks.
+    fn path(&mut self, from: usize, to: usize) -> Option<TransferPath> {
         let communicator = self.communicator;
         let path = match self.known.get(&(from, to)) {
             Some(path) => path.clone(),
@@ -97,13 +168,7 @@ impl<'a, 'b> Paths<'a, 'b> {
         if path.transport == Transport::Network {
             self.network_latency_s = self.network_latency_s.max(path.latency_s);
         }
-        Some(Send {
-            from,
-            to,
-            share,
-            demands: with_vram(communicator, &path, to),
-            after: Vec::new(),
-        })
+        Some(path)
     }
 }
 
@@ -152,6 +217,47 @@ impl Pattern {
     pub(super) fn steps(&self) -> usize {
         (self.local_steps + self.network_steps).max(1)
     }
+
+    /// The rank that sends most, and its bytes per byte of size; none of a ring.
+    pub(super) fn busiest_sender(&self) -> Option<(usize, f64)> {
+        let ranks = self.sends.iter().map(|send| send.from).max()? + 1;
+        let mut sent = vec![0.0; ranks];
+        for send in &self.sends {
+            sent[send.from] += send.share;
+        }
+        let sent = sent.into_iter().enumerate();
+        sent.reduce(|best, next| if next.1 > best.1 { next } else { best })
+    }
+
+    /// Rate of the data when nothing else runs and `share` of what the wires carry is payload
+    /// \[B/s of size\], and the resource that holds up longest where stages follow each other: no
+    /// stage begins before the one before it has ended, so the times of the stages add up.
+    pub(super) fn rate(&self, fabric: &Fabric, share: f64) -> (f64, Option<ResourceId>) {
+        let together = alone(fabric, &self.demands) * share;
+        let Form::Stages(stages) = &self.form else {
+            return (together, None);
+        };
+        if stages.len() < 2 {
+            return (together, None);
+        }
+        let mut total_s = 0.0;
+        let mut longest: (f64, Option<ResourceId>) = (0.0, None);
+        for stage in stages {
+            let sends = self.sends[stage.sends.clone()].iter();
+            let load = Demands::sum(sends.map(|send| (send.demands.clone(), send.share)));
+            let (seconds, resource) = binding(fabric, &load);
+            total_s += seconds;
+            if seconds > longest.0 {
+                longest = (seconds, resource);
+            }
+        }
+        let staged = share / total_s;
+        if staged < together {
+            (staged, longest.1)
+        } else {
+            (together, None)
+        }
+    }
 }
 
 impl Communicator<'_> {
@@ -177,70 +283,5 @@ impl Communicator<'_> {
             transport: self.slowest_transport(),
             network_latency_s: network.map(|path| path.latency_s).fold(0.0, f64::max),
         }
-    }
-
-    /// One and two shots: every rank reads from every other.
-    pub(super) fn shots(&self, algorithm: Algorithm) -> Option<Pattern> {
-        let n = self.size() as f64;
-        let (share, rounds) = match algorithm {
-            Algorithm::OneShot => (1.0, 1),
-            _ => (2.0 / n, 2),
-        };
-        self.every_pair(algorithm, rounds, share)
-    }
-
-    /// Every rank sends a part to every other: all-to-all; gather and scatter use one row of it.
-    pub(super) fn pairwise(&self, operation: Operation) -> Option<Pattern> {
-        let n = self.size();
-        let mut paths = Paths::new(self);
-        let wanted = |from: usize, to: usize| match operation {
-            Operation::AllToAll => from != to,
-            Operation::Gather => from != 0 && to == 0,
-            Operation::Scatter => from == 0 && to != 0,
-            _ => to == (from + 1) % n,
-        };
-        let share = match operation {
-            Operation::SendRecv => 1.0,
-            _ => 1.0 / n as f64,
-        };
-        if operation == Operation::AllToAll && n * n > MAX_SENDS {
-            return None;
-        }
-        let mut sends = Vec::new();
-        for from in 0..n {
-            for to in (0..n).filter(|to| wanted(from, *to)) {
-                sends.push(paths.send(from, to, share)?);
-            }
-        }
-        let several = self.machines.len() > 1;
-        let steps = (usize::from(!several), usize::from(several));
-        let form = Form::Rounds(1);
-        let algorithm = match operation {
-            Operation::AllToAll => Algorithm::Pairwise,
-            _ => Algorithm::PointToPoint,
-        };
-        Some(Pattern::of_sends(algorithm, form, sends, steps, &paths))
-    }
-
-    fn every_pair(&self, algorithm: Algorithm, rounds: usize, share: f64) -> Option<Pattern> {
-        let n = self.size();
-        if n * n > MAX_SENDS || self.machines.len() > 1 {
-            return None;
-        }
-        let mut paths = Paths::new(self);
-        let mut sends = Vec::new();
-        for from in 0..n {
-            for to in (0..n).filter(|to| *to != from) {
-                sends.push(paths.send(from, to, share)?);
-            }
-        }
-        let form = Form::Rounds(rounds);
-        Some(Pattern::of_sends(
-            algorithm,
-            form,
-            sends,
-            (rounds, 0),
-            &paths,
-        ))
     }
 }

@@ -1,15 +1,21 @@
 //! A collective as one activity: the algorithm and protocol that the library takes.
 
 use super::algorithm::{Algorithm, Choice, LaunchMode};
-use super::bandwidth::alone;
+use super::bandwidth::{alone, binding};
 use super::belief::Belief;
+use super::channels::Channel;
 use super::communicator::Communicator;
 use super::operation::Operation;
 use super::pattern::Pattern;
+use super::ring::{hop_demands, used_hops};
 use super::timing::Times;
+use crate::engine::ResourceId;
 use crate::fabric::{Demands, Transport};
 use crate::spec::{Diagnostic, ProtocolSpec};
 use crate::topology::DeviceId;
+
+/// Fewest slices of a chain for each of its hops.
+const SLICES_PER_HOP: f64 = 16.0;
 
 /// A collective as one activity.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,8 +36,10 @@ pub struct CollectivePlan {
     pub bytes: f64,
     /// Demands per byte of size.
     pub demands: Demands,
-    /// Highest rate of the protocol \[B/s of size\].
+    /// Highest rate of stages that follow each other, or of a rank's channels \[B/s of size\].
     pub limit: f64,
+    /// The resource that holds up longest where there is such a limit.
+    pub limit_by: Option<ResourceId>,
     /// Time when nothing else runs \[s\].
     pub alone_s: f64,
 }
@@ -42,6 +50,8 @@ pub(super) struct Candidate {
     pub protocol: String,
     pub times: Times,
     pub demands: Demands,
+    /// What holds up longest where stages follow each other.
+    pub limit_by: Option<ResourceId>,
     /// Time when nothing else runs \[s\].
     pub total_s: f64,
     /// What the library's cost model says, where it says anything.
@@ -51,11 +61,23 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
+    /// Share of what the wires carry that is payload, by the protocol.
+    pub(super) fn payload(&self) -> f64 {
+        payload(&self.pattern, &self.demands)
+    }
+
     /// What the library believes it takes over rings of another speed \[s\].
     fn believed_at(&self, bus: f64, bytes: f64) -> f64 {
         let believed = self.belief.map(|belief| belief.time_s(bus, bytes));
         believed.unwrap_or(self.total_s)
     }
+}
+
+/// Share of what the wires carry that is payload: what a pattern's demands have grown by.
+fn payload(pattern: &Pattern, demands: &Demands) -> f64 {
+    let mut plain = pattern.demands.as_slice().iter();
+    let plain = plain.find(|(_, coefficient)| *coefficient > 0.0);
+    plain.map_or(1.0, |(id, coefficient)| coefficient / demands.of(*id))
 }
 
 /// Speeds of rings at which a library's choice is looked up: the slowest \[B/s\], and the ratio of
@@ -87,7 +109,8 @@ impl Communicator<'_> {
             steps: chosen.pattern.steps(),
             bytes,
             demands,
-            limit: f64::INFINITY,
+            limit: chosen.limit_by.map_or(f64::INFINITY, |_| rate),
+            limit_by: chosen.limit_by,
             alone_s: chosen.total_s,
         })
     }
@@ -176,47 +199,89 @@ impl Communicator<'_> {
         protocol: &ProtocolSpec,
         bytes: f64,
     ) -> Option<Candidate> {
-        let (times, demands) = self.times(pattern, name, bytes)?;
-        let total_s = times.total(bytes) + self.pipeline_fill(operation, bytes, times.rate);
+        let (times, demands, limit_by) = self.times(pattern, name, bytes)?;
+        let share = payload(pattern, &demands);
+        let total_s = times.total(bytes) + self.pipeline_fill(operation, bytes, share);
         let belief = self.belief(operation, pattern, name, protocol, bytes);
         Some(Candidate {
             pattern: pattern.clone(),
             protocol: name.to_string(),
             times,
             demands,
+            limit_by,
             total_s,
             belief,
             believed_s: belief.map_or(total_s, |belief| belief.time_s(self.bus(operation), bytes)),
         })
     }
 
-    /// The algorithms that come into question.
+    /// The algorithms that come into question: those that the library takes by itself, and the one
+    /// that the user asks for.
     fn patterns(&self, operation: Operation, bytes: f64) -> Vec<Pattern> {
+        let wanted = |algorithm: Algorithm| {
+            let offers = &self.library.offers;
+            self.forced.algorithm == Some(algorithm)
+                || offers.iter().any(|key| key == algorithm.key())
+        };
+        let several = self.machines.len() > 1;
         if !operation.on_ring() {
-            return self.pairwise(operation).into_iter().collect();
+            let relayed = several.then(|| self.pairwise_pxn(operation)).flatten();
+            return self
+                .pairwise(operation)
+                .into_iter()
+                .chain(relayed)
+                .collect();
         }
-        let forced = |algorithm| self.forced.algorithm == Some(algorithm);
         if self.is_sample() {
             return self.sample_patterns(operation);
         }
         let mut patterns = vec![self.ring_pattern(operation)];
-        let several = self.machines.len() > 1;
+        let halves = matches!(
+            operation,
+            Operation::AllReduce | Operation::AllGather | Operation::ReduceScatter
+        );
         if operation == Operation::AllReduce {
-            if several || forced(Algorithm::Tree) {
+            if several || wanted(Algorithm::Tree) {
                 patterns.extend(self.tree());
             }
-            if self.sums_in_switches() || forced(Algorithm::Nvls) || forced(Algorithm::NvlsTree) {
-                patterns.extend(match several {
-                    true => self.nvls_tree(),
-                    false => self.nvls(),
-                });
+            if self.sums_in_switches() || wanted(Algorithm::NvlsTree) {
+                patterns.extend(several.then(|| self.nvls_tree()).flatten());
             }
             patterns.extend(self.direct(bytes));
+            for inside in [Algorithm::CollNetDirect, Algorithm::CollNetChain] {
+                patterns.extend(wanted(inside).then(|| self.collnet(inside)).flatten());
+            }
+            if several && wanted(Algorithm::Nvls) {
+                patterns.extend(self.collnet(Algorithm::Nvls));
+            }
+        }
+        let by_itself = operation == Operation::AllReduce && self.sums_in_switches();
+        if halves && !several && (by_itself || wanted(Algorithm::Nvls)) {
+            patterns.extend(self.nvls(operation));
         }
         if matches!(operation, Operation::AllGather | Operation::ReduceScatter) {
             patterns.extend(self.pat(operation));
         }
+        if halves {
+            patterns.extend(self.textbook(operation, wanted));
+        }
         patterns
+    }
+
+    /// Algorithms that this group's library may not have, where they are wanted.
+    fn textbook(&self, operation: Operation, wanted: impl Fn(Algorithm) -> bool) -> Vec<Pattern> {
+        let build = |algorithm| match algorithm {
+            Algorithm::HalvingDoubling => self.halving_doubling(operation),
+            Algorithm::Torus => self.torus(operation),
+            _ => self.hierarchical(operation),
+        };
+        let all = [
+            Algorithm::HalvingDoubling,
+            Algorithm::Torus,
+            Algorithm::Hierarchical,
+        ];
+        let wanted = all.into_iter().filter(|algorithm| wanted(*algorithm));
+        wanted.filter_map(build).collect()
     }
 
     /// Whether the library reduces in the switches of every machine by default.
@@ -240,7 +305,9 @@ impl Communicator<'_> {
                     3..=4 => limits.ranks_4,
                     _ => limits.ranks_8,
                 };
-                if self.launch != LaunchMode::Graph || bytes >= limit.0 {
+                // vLLM custom_all_reduce.py: more than two cards need GPU links between all.
+                let linked = self.size() == 2 || self.links_everywhere();
+                if self.launch != LaunchMode::Graph || bytes >= limit.0 || !linked {
                     return None;
                 }
                 match self.size() {
@@ -262,17 +329,48 @@ impl Communicator<'_> {
     }
 
     /// Time until the last rank of a chain has its first slice, less the one slice time that the
-    /// steady state counts \[s\].
-    fn pipeline_fill(&self, operation: Operation, bytes: f64, rate: f64) -> f64 {
-        match operation.is_chain() {
-            true => (self.size() as f64 - 2.0) * self.slice(bytes) / rate,
-            false => 0.0,
+    /// steady state counts \[s\]. The first slices of all channels move in step, so that those
+    /// which leave over the same wire share it.
+    fn pipeline_fill(&self, operation: Operation, bytes: f64, share: f64) -> f64 {
+        if !operation.is_chain() {
+            return 0.0;
         }
+        let slice = self.slice(bytes) / share;
+        let hops = |channel| used_hops(operation, channel).map(move |hop| (channel, hop));
+        let mut hops: Vec<_> = self.channels.iter().map(hops).collect();
+        let mut fills = vec![(0.0, 0.0_f64); hops.len()];
+        for _ in 1..self.group.len() {
+            let demands = |(channel, hop): (&Channel, usize)| {
+                let mut demands = Demands::default();
+                let per_byte = hop_demands(self, channel, hop);
+                demands.add_scaled(&per_byte, slice * channel.share);
+                demands
+            };
+            let now = hops.iter_mut().map(|hops| hops.next().map(demands));
+            let now: Vec<Demands> = now.map(Option::unwrap_or_default).collect();
+            let all = Demands::sum(now.iter().map(|demands| (demands.clone(), 1.0)));
+            for ((sum, longest), mine) in fills.iter_mut().zip(now) {
+                let mut loaded = all.clone();
+                loaded.retain(|resource| mine.of(resource) > 0.0);
+                let (seconds, _) = binding(self.fabric, &loaded);
+                *sum += seconds;
+                *longest = longest.max(seconds);
+            }
+        }
+        // The hops of a sample stand for those of all members.
+        let hops = self.group.len() as f64 - 1.0;
+        let more = (self.size() as f64 - 1.0) / hops.max(1.0);
+        let fills = fills.into_iter();
+        let fills = fills.map(|(sum, longest)| sum * more - longest);
+        fills.fold(0.0, f64::max)
     }
 
-    /// Bytes of all channels' slices together.
+    /// Bytes of all channels' slices of a chain together: equal ones, none larger than the
+    /// library's, and enough of them that filling the chain costs little.
     pub(super) fn slice(&self, bytes: f64) -> f64 {
-        (self.library.slice.value.0 * self.channels.len() as f64).min(bytes)
+        let largest = self.library.slice.value.0 * self.channels.len() as f64;
+        let hops = self.size().saturating_sub(1) as f64;
+        bytes / (bytes / largest).ceil().max(SLICES_PER_HOP * hops)
     }
 
     /// The compute units that the channels occupy while the collective runs at its own pace.
@@ -290,6 +388,7 @@ impl Communicator<'_> {
     pub(super) fn channel_share(&self, id: DeviceId) -> Option<f64> {
         let spec = self.fabric.topology.device(id).gpu()?;
         let units = f64::from(self.library.channel_units.value);
+        let units = (units > 0.0).then_some(units)?;
         Some((units / f64::from(spec.compute.units.value)).min(0.5))
     }
 
@@ -326,6 +425,7 @@ fn nothing(bytes: f64) -> CollectivePlan {
         bytes,
         demands: Demands::default(),
         limit: f64::INFINITY,
+        limit_by: None,
         alone_s: 0.0,
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn edge_demands(communicator: &Communicator<'_>, operation: Operation
     let n = communicator.size();
     let factor = operation.edge_factor(n);
     let hops = communicator.channels.iter().flat_map(|channel| {
-        used_hops(operation, communicator.group.len()).map(move |hop| {
+        used_hops(operation, channel).map(move |hop| {
             let per_byte = hop_demands(communicator, channel, hop);
             (per_byte, factor * channel.share)
         })
@@ -23,9 +23,17 @@ pub(super) fn edge_demands(communicator: &Communicator<'_>, operation: Operation
     Demands::sum(hops)
 }
 
-/// Which hops of a ring an operation uses: a broadcast does not return to the root.
-pub(super) fn used_hops(operation: Operation, n: usize) -> std::ops::Range<usize> {
-    if operation.is_chain() { 0..n - 1 } else { 0..n }
+/// Which hops of a ring an operation uses, in order: a broadcast begins at rank 0 and does not
+/// return to it, a reduce ends there.
+pub(super) fn used_hops(operation: Operation, channel: &Channel) -> impl Iterator<Item = usize> {
+    let n = channel.order.len();
+    let root = channel.order.iter().position(|rank| *rank == 0);
+    let (first, hops) = match operation {
+        Operation::Broadcast => (root.unwrap_or(0), n - 1),
+        Operation::Reduce => (root.unwrap_or(0) + 1, n - 1),
+        _ => (0, n),
+    };
+    (first..first + hops).map(move |hop| hop % n)
 }
 
 /// Demands of one byte over one hop: wires, host memory, VRAM at the receiver.

@@ -25,7 +25,7 @@ impl Communicator<'_> {
             Operation::AllReduce => Some((Algorithm::Tree, Form::Pipeline, 2 * depth(n))),
             Operation::AllGather | Operation::ReduceScatter => {
                 let rounds = depth(operation.steps(n) + 1);
-                Some((Algorithm::Pat, Form::Rounds(1), rounds))
+                Some((Algorithm::Pat, Form::rounds(1, 0), rounds))
             }
             _ => None,
         };

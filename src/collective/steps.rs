@@ -3,18 +3,19 @@
 use super::channels::Channel;
 use super::communicator::Communicator;
 use super::operation::Operation;
-use super::pattern::{Form, Pattern};
+use super::pattern::{Form, Stage};
 use super::plan::Candidate;
 use super::ring::{hop_demands, used_hops};
-use crate::engine::{Activity, ActivityId, Program};
+use crate::engine::{Activity, ActivityId, Limit, Program};
 use crate::fabric::Demands;
 use crate::spec::Diagnostic;
 
 /// Most activities that one collective is expanded into.
 const MAX_SENDS: usize = 1 << 22;
 
-/// Slices in flight that a tree is cut into.
-const TREE_SLICES: usize = 64;
+/// Slices that a tree's data is cut into: so many that filling the tree does not count, for
+/// measured timings hold it already.
+const TREE_SLICES: usize = 512;
 
 /// Appends every send of a collective to `program`, whose first resources are the fabric's.
 /// Returns the activities that end it.
@@ -33,9 +34,9 @@ pub fn expand_steps(
     let communicator = &*communicator.tuned(operation, bytes);
     let chosen = communicator.choose(operation, bytes)?;
     let steps = chosen.pattern.steps();
-    let sends = match chosen.pattern.form {
+    let sends = match &chosen.pattern.form {
         Form::Ring => communicator.channels.len() * steps * communicator.size(),
-        Form::Rounds(rounds) => rounds * chosen.pattern.sends.len(),
+        Form::Stages(stages) => stages.iter().map(|s| s.rounds * s.sends.len()).sum(),
         Form::Pipeline => TREE_SLICES * chosen.pattern.sends.len(),
     };
     if sends > MAX_SENDS {
@@ -55,9 +56,9 @@ pub fn expand_steps(
         chosen: &chosen,
         begin,
     };
-    Ok(match chosen.pattern.form {
+    Ok(match &chosen.pattern.form {
         Form::Ring => expansion.rings(program),
-        Form::Rounds(rounds) => expansion.rounds(program, rounds),
+        Form::Stages(stages) => expansion.stages(program, stages),
         Form::Pipeline => expansion.pipeline(program),
     })
 }
@@ -75,18 +76,16 @@ struct Expansion<'a> {
 }
 
 impl Expansion<'_> {
-    /// What the pattern's demands grew by for the protocol.
+    /// What the demands grow by for the protocol.
     fn overhead(&self) -> f64 {
-        let pattern: &Pattern = &self.chosen.pattern;
-        let plain = pattern.demands.as_slice().iter().find(|(_, c)| *c > 0.0);
-        plain.map_or(1.0, |(id, c)| self.chosen.demands.of(*id) / c)
+        1.0 / self.chosen.payload()
     }
 
     fn rings(&self, program: &mut Program) -> Vec<ActivityId> {
         let n = self.communicator.size();
         let mut ends = Vec::new();
         for channel in &self.communicator.channels {
-            let hops: Vec<Demands> = used_hops(self.operation, n)
+            let hops: Vec<Demands> = used_hops(self.operation, channel)
                 .map(|hop| self.hop(channel, hop))
                 .collect();
             let bytes = self.bytes * channel.share;
@@ -181,24 +180,33 @@ impl Expansion<'_> {
         vec![arrived]
     }
 
-    /// Every round all sends at once; a rank's next round waits for what it received and sent.
-    fn rounds(&self, program: &mut Program, rounds: usize) -> Vec<ActivityId> {
+    /// Every round all sends of a stage at once; the next round waits for all of them. A send's
+    /// weight is its size, so that those which share a wire end together; what a rank's channels
+    /// limit goes at that pace.
+    fn stages(&self, program: &mut Program, stages: &[Stage]) -> Vec<ActivityId> {
         let pattern = &self.chosen.pattern;
         let overhead = self.overhead();
-        let all_steps = pattern.steps() as f64;
+        let rounds: usize = stages.iter().map(|stage| stage.rounds).sum();
+        let latency = self.latency * pattern.steps() as f64 / rounds as f64;
+        let limited = self.chosen.limit_by.filter(|_| stages.len() == 1);
         let mut done = self.begin;
         let mut ends = vec![self.begin];
-        for _ in 0..rounds {
-            ends = pattern
-                .sends
-                .iter()
+        let each = stages.iter().flat_map(|stage| vec![stage; stage.rounds]);
+        for stage in each {
+            let sends = pattern.sends[stage.sends.clone()].iter();
+            ends = sends
                 .map(|send| {
                     let mut demands = Demands::default();
                     demands.add_scaled(&send.demands, overhead);
                     program.add(&Activity {
-                        latency: self.latency * all_steps / rounds as f64,
-                        work: self.bytes * send.share / rounds as f64,
+                        latency,
+                        work: self.bytes * send.share / stage.rounds as f64,
                         demands: demands.as_slice(),
+                        weight: send.share,
+                        limit: limited.map(|resource| Limit {
+                            rate: self.chosen.times.rate * send.share,
+                            resource: Some(resource),
+                        }),
                         after: &[done],
                         ..Activity::default()
                     })

@@ -7,6 +7,7 @@ use super::algorithm::{Algorithm, LaunchMode};
 use super::bandwidth::alone;
 use super::communicator::Communicator;
 use super::pattern::Pattern;
+use crate::engine::ResourceId;
 use crate::fabric::{Demands, Transport};
 use crate::spec::{Figure, GenerationSpec, TimingSpec};
 use crate::units::Seconds;
@@ -52,9 +53,10 @@ impl Communicator<'_> {
         found.map_or(&self.library.default_generation, |(name, _)| name)
     }
 
-    /// The timing of an algorithm and protocol over a kind of path. Trees and PAT without timings
-    /// of their own have those of rings, whose sends they share; a library without generations has
-    /// its protocols' figures.
+    /// The timing of an algorithm and protocol over a kind of path. Algorithms without timings of
+    /// their own have those of another whose sends they share: of rings, of pairwise sends, of
+    /// trees or NVLS trees where the network's switches add; a library without generations has its
+    /// protocols' figures.
     fn timing(
         &self,
         transport: Transport,
@@ -70,9 +72,17 @@ impl Communicator<'_> {
             Transport::Network => &generation.network,
         };
         let of = |algorithm: Algorithm| table.get(&format!("{algorithm}-{protocol}"));
+        // Sums in the network's switches are made of full packets.
+        let full = |algorithm| (protocol == "simple").then_some(algorithm);
         let stand_in = match algorithm {
-            Algorithm::Tree | Algorithm::Pat => Some(Algorithm::Ring),
-            Algorithm::PointToPoint => Some(Algorithm::Pairwise),
+            Algorithm::Nvls if transport == Transport::Network => full(Algorithm::NvlsTree),
+            Algorithm::CollNetDirect | Algorithm::CollNetChain => full(Algorithm::Tree),
+            Algorithm::Tree
+            | Algorithm::Pat
+            | Algorithm::HalvingDoubling
+            | Algorithm::Torus
+            | Algorithm::Hierarchical => Some(Algorithm::Ring),
+            Algorithm::PointToPoint | Algorithm::PairwisePxn => Some(Algorithm::Pairwise),
             _ => None,
         };
         let found = of(algorithm).or_else(|| stand_in.and_then(of));
@@ -96,6 +106,7 @@ impl Communicator<'_> {
             bubble_size: None,
             share: spec.bandwidth_share.value,
             local_copy: None,
+            rank_limit: None,
             source: spec.base.source.clone(),
             note: None,
             estimate: false,
@@ -117,11 +128,20 @@ impl Communicator<'_> {
         pattern: &Pattern,
         protocol: &str,
         bytes: f64,
-    ) -> Option<(Times, Demands)> {
+    ) -> Option<(Times, Demands, Option<ResourceId>)> {
         let timing = self.timing(pattern.transport, pattern.algorithm, protocol)?;
         let mut demands = Demands::default();
         demands.add_scaled(&pattern.demands, 1.0 / timing.share.0);
-        let rate = alone(self.fabric, &demands);
+        let (mut rate, mut limit_by) = match pattern.rate(self.fabric, timing.share.0) {
+            (staged, Some(resource)) => (staged, Some(resource)),
+            _ => (alone(self.fabric, &demands), None),
+        };
+        if let (Some(limit), Some((rank, share))) = (timing.rank_limit, pattern.busiest_sender())
+            && limit.0 / share < rate
+        {
+            rate = limit.0 / share;
+            limit_by = self.fabric.gpu(self.group[rank]).map(|gpu| gpu.compute);
+        }
         let mut steps_s = 0.0;
         if pattern.transport == Transport::Network {
             let hop = timing.hop.0 + pattern.network_latency_s;
@@ -140,13 +160,14 @@ impl Communicator<'_> {
             .map_or(1.0, |half| 1.0 + bytes / half.0.max(1.0));
         let bubble_s = bytes / rate * timing.bubble / pattern.steps() as f64 / hidden;
         let part = bytes / self.size() as f64;
-        let copy_s = timing.local_copy.map_or(0.0, |rate| part / rate.0);
+        let copied = timing.local_copy.filter(|_| !self.in_place);
+        let copy_s = copied.map_or(0.0, |rate| part / rate.0);
         let times = Times {
             base_s,
             latency_s: base_s + steps_s + bubble_s + copy_s,
             rate,
         };
-        Some((times, demands))
+        Some((times, demands, limit_by))
     }
 
     /// What launching all ranks from one process adds \[s\].

@@ -98,10 +98,18 @@ impl Communicator<'_> {
     }
 
     /// In-switch reduction: every rank sends its buffer once and, of the sum, its part once more.
-    pub(super) fn nvls(&self) -> Option<Pattern> {
+    /// An all-gather sends only the part and receives all of it from the switches that copy it; a
+    /// reduce-scatter is the reverse.
+    pub(super) fn nvls(&self, operation: Operation) -> Option<Pattern> {
         let paths = Paths::new(self);
-        let sends = self.switch_sends(&self.machines[0])?;
-        let form = Form::Rounds(1);
+        let part = 1.0 / self.size() as f64;
+        let (up, down) = match operation {
+            Operation::AllReduce => (1.0 + part, 1.0 + part),
+            Operation::AllGather => (part, 1.0),
+            _ => (1.0, part),
+        };
+        let sends = self.switch_sends(&self.machines[0], up, down)?;
+        let form = Form::rounds(1, sends.len());
         Some(Pattern::of_sends(
             Algorithm::Nvls,
             form,
@@ -116,7 +124,8 @@ impl Communicator<'_> {
         let mut paths = Paths::new(self);
         let mut sends = Vec::new();
         for members in &self.machines {
-            sends.extend(self.switch_sends(members)?);
+            let both = 1.0 + 1.0 / members.len() as f64;
+            sends.extend(self.switch_sends(members, both, both)?);
         }
         let rails = self.machines.iter().map(Vec::len).min()?;
         let count = self.machines.len();
@@ -134,7 +143,7 @@ impl Communicator<'_> {
             }
         }
         let steps = (1, 2 * depth(count));
-        let form = Form::Rounds(1);
+        let form = Form::rounds(1, sends.len());
         Some(Pattern::of_sends(
             Algorithm::NvlsTree,
             form,
@@ -144,8 +153,10 @@ impl Communicator<'_> {
         ))
     }
 
-    /// What every rank of a machine exchanges with its switches, or none if they cannot add.
-    fn switch_sends(&self, members: &[usize]) -> Option<Vec<Send>> {
+    /// What every rank of a machine exchanges with its switches, `up` and `down` bytes per byte of
+    /// size, or none if they cannot add.
+    pub(super) fn switch_sends(&self, members: &[usize], up: f64, down: f64) -> Option<Vec<Send>> {
+        let share = up.max(down);
         let fabric = self.fabric;
         let topology = &fabric.topology;
         let mut sends = Vec::new();
@@ -165,8 +176,12 @@ impl Communicator<'_> {
                 let there = find_route(topology, id, *switch, Through::GpuLinks)?;
                 let back = find_route(topology, *switch, id, Through::GpuLinks)?;
                 let part = rate / total;
-                demands.add_scaled(&fabric.route_demands(&there, true, false), part);
-                demands.add_scaled(&fabric.route_demands(&back, true, false), part);
+                let (there, back) = (
+                    fabric.route_demands(&there, true, false),
+                    fabric.route_demands(&back, true, false),
+                );
+                demands.add_scaled(&there, part * up / share);
+                demands.add_scaled(&back, part * down / share);
             }
             if switches.is_empty() {
                 return None;
@@ -175,7 +190,7 @@ impl Communicator<'_> {
             sends.push(Send {
                 from: *rank,
                 to: *rank,
-                share: 1.0 + 1.0 / members.len() as f64,
+                share,
                 demands,
                 after: Vec::new(),
             });
@@ -201,7 +216,7 @@ impl Communicator<'_> {
             distance *= 2;
         }
         let steps = (0, depth(operation.steps(n) + 1));
-        let form = Form::Rounds(1);
+        let form = Form::rounds(1, sends.len());
         let pattern = Pattern::of_sends(Algorithm::Pat, form, sends, steps, &paths);
         (pattern.transport == Transport::Network).then_some(pattern)
     }

@@ -402,7 +402,7 @@ impl<'a> Builder<'a> {
         };
         let limit = plan.limit.is_finite().then_some(Limit {
             rate: plan.limit,
-            resource: None,
+            resource: plan.limit_by,
         });
         let activity = Activity {
             latency: plan.latency_s,

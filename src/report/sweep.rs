@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::tables::table;
-use crate::collective::{Communicator, Operation};
+use crate::collective::{Communicator, Operation, together};
 use crate::fabric::{Demands, Fabric};
 use crate::spec::Diagnostic;
 use crate::units::bytes_iec;
@@ -25,8 +25,14 @@ pub struct SweepRow {
     pub protocol: String,
     /// Channels.
     pub channels: usize,
-    /// What binds: the narrowest resource, the protocol's own limit, or latency.
+    /// What binds: the narrowest resource, the one of the longest stage, the sender's channels, or
+    /// latency.
     pub bound_by: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_one(groups: &usize) -> bool {
+    *groups == 1
 }
 
 /// A sweep on one machine.
@@ -36,52 +42,72 @@ pub struct SweepRecord {
     pub operation: &'static str,
     /// Machine.
     pub topology: String,
-    /// Ranks.
+    /// Ranks of a group.
     pub ranks: usize,
+    /// Groups that run at once.
+    #[serde(skip_serializing_if = "is_one")]
+    pub groups: usize,
     /// One row per size.
     pub rows: Vec<SweepRow>,
 }
 
-/// Predicts one operation at every size.
+/// Predicts one operation at every size, on one group or on several of one machine at once: then
+/// the time is that of the group that ends last, and the rest that of the first.
 ///
 /// # Errors
-/// No protocol works on these channels.
+/// There is no group, or no protocol works on the channels of one.
 pub fn sweep(
-    communicator: &Communicator<'_>,
+    groups: &[Communicator<'_>],
     operation: Operation,
     sizes: &[u64],
 ) -> Result<SweepRecord, Diagnostic> {
-    let rows = sizes.iter().map(|size| row(communicator, operation, *size));
+    let Some(first) = groups.first() else {
+        return Err(Diagnostic::new("a collective needs at least one group"));
+    };
+    let rows = sizes
+        .iter()
+        .map(|size| row(groups, first, operation, *size));
     Ok(SweepRecord {
         operation: operation.key(),
-        topology: communicator.fabric.topology.name.clone(),
-        ranks: communicator.size(),
+        topology: first.fabric.topology.name.clone(),
+        ranks: first.size(),
+        groups: groups.len(),
         rows: rows.collect::<Result<_, _>>()?,
     })
 }
 
 fn row(
-    communicator: &Communicator<'_>,
+    groups: &[Communicator<'_>],
+    first: &Communicator<'_>,
     operation: Operation,
     size: u64,
 ) -> Result<SweepRow, Diagnostic> {
     let bytes = size as f64;
-    let plan = communicator.plan(operation, bytes)?;
-    let algbw = bytes / plan.alone_s;
-    let flow_s = plan.alone_s - plan.latency_s;
-    let (narrowest, rate) = narrowest(communicator.fabric, &plan.demands);
+    let plan = first.plan(operation, bytes)?;
+    let alone_s = plan.alone_s;
+    let time_s = match groups {
+        [_] => alone_s,
+        _ => {
+            let plans = groups.iter().map(|group| group.plan(operation, bytes));
+            together(first.fabric, &plans.collect::<Result<Vec<_>, _>>()?)?
+        }
+    };
+    let algbw = bytes / time_s;
+    let flow_s = alone_s - plan.latency_s;
+    let (narrowest, rate) = narrowest(first.fabric, &plan.demands);
     let bound_by = if plan.latency_s > flow_s {
         "latency".to_string()
     } else if plan.limit < rate {
-        format!("{} protocol", plan.protocol)
+        let by = plan.limit_by.map(|id| &first.fabric.resource(id).name);
+        by.cloned().unwrap_or(narrowest)
     } else {
         narrowest
     };
     Ok(SweepRow {
         size_bytes: size,
-        time_us: plan.alone_s * 1e6,
+        time_us: time_s * 1e6,
         algbw_gbps: algbw / 1e9,
-        busbw_gbps: algbw * operation.bus_factor(communicator.size()) / 1e9,
+        busbw_gbps: algbw * operation.bus_factor(first.size()) / 1e9,
         algorithm: plan.algorithm,
         protocol: plan.protocol,
         channels: plan.channels,
@@ -130,8 +156,12 @@ pub fn text(record: &SweepRecord) -> String {
             ]
         })
         .collect();
+    let at_once = match record.groups {
+        1 => String::new(),
+        groups => format!("each of {groups} groups at once, of "),
+    };
     format!(
-        "{} over {} ranks of {}\n{}",
+        "{} over {at_once}{} ranks of {}\n{}",
         record.operation,
         record.ranks,
         record.topology,

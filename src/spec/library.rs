@@ -20,6 +20,9 @@ pub struct LibrarySpec {
     /// Sources by short key.
     #[serde(default)]
     pub sources: BTreeMap<String, String>,
+    /// Makers of devices whose library it is.
+    #[serde(default)]
+    pub vendors: Vec<String>,
     /// Wire protocols by name, as the library's own cost model has them: they decide the choice.
     pub protocols: BTreeMap<String, ProtocolSpec>,
     /// Measured timings by generation of devices: they give the time. Without any, the protocols'
@@ -38,8 +41,10 @@ pub struct LibrarySpec {
     /// Kernels of inference engines that replace the library inside CUDA graphs.
     #[serde(default)]
     pub direct: Option<DirectSpec>,
-    /// Compute units that the channels of one collective occupy.
-    #[serde(deserialize_with = "above_zero")]
+    /// Algorithms that it takes by itself, beside those of NCCL: `torus`, `halving-doubling`…
+    #[serde(default)]
+    pub offers: Vec<String>,
+    /// Compute units that the channels of one collective occupy; 0 where copy engines do the work.
     pub channel_units: Figure<u32>,
     /// Largest piece a ring step is cut into.
     #[serde(deserialize_with = "above_zero")]
@@ -128,6 +133,9 @@ pub struct TimingSpec {
     /// Rate at which a rank copies its own part, where nothing hides it.
     #[serde(default)]
     pub local_copy: Option<BytesPerSecond>,
+    /// Most that the channels of one rank send, whatever its wires carry; no limit if absent.
+    #[serde(default)]
+    pub rank_limit: Option<BytesPerSecond>,
     /// Where the figures come from.
     pub source: String,
     /// Reasoning, caveats, the data they were fitted on.

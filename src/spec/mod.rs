@@ -9,6 +9,7 @@ mod device;
 mod diagnostic;
 mod figure;
 mod hostlist;
+mod launches;
 mod library;
 mod model;
 mod name_or;
@@ -25,6 +26,7 @@ pub use device::{
 pub use diagnostic::{Diagnostic, Place, nearest};
 pub use figure::{Figure, Share};
 pub use hostlist::{Hostlist, HostlistError, is_name, no_name};
+pub use launches::{LaunchRule, LaunchesSpec};
 pub use library::{
     DirectLimits, DirectSpec, FrameworkSpec, GenerationSpec, InSwitchSpec, LibrarySpec, PathCost,
     ProtocolSpec, TimingSpec,

@@ -102,6 +102,9 @@ pub struct NetworkSpec {
     pub link: Spanned<String>,
     /// How machines of this kind are joined.
     pub kind: FabricKind,
+    /// The switches between them.
+    #[serde(default)]
+    pub switch: Option<Spanned<String>>,
 }
 
 /// A fabric of leaf and spine switches; the spine is one non-blocking device. Where leaves are
@@ -132,7 +135,10 @@ pub struct FabricSpec {
     /// absent.
     #[serde(default)]
     pub dragonfly: Option<DragonflySpec>,
-    /// Time through a switch.
+    /// Switch of the catalogue that leaves and spine are; the machine's own if absent.
+    #[serde(default)]
+    pub switch: Option<Spanned<String>>,
+    /// Time through a switch; that of the switch named if absent.
     #[serde(default)]
     pub switch_latency: Option<Seconds>,
 }

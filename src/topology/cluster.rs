@@ -8,7 +8,7 @@ use super::graph::{Device, DeviceId, DeviceKind, Topology, Wire};
 use crate::catalog::Catalog;
 use crate::spec::{
     Diagnostic, FabricKind, FabricSpec, LinkClass, LinkSpec, NetworkSpec, NodesSpec, Source,
-    Spanned, TopologySpec,
+    Spanned, SwitchSpec, TopologySpec,
 };
 use crate::units::{BytesPerSecond, Seconds};
 
@@ -95,7 +95,8 @@ struct Shape {
     uplink: Wire,
     nodes_per_leaf: u32,
     oversubscription: f64,
-    latency: Seconds,
+    /// Leaves and spine.
+    switch: DeviceKind,
 }
 
 impl Shape {
@@ -136,9 +137,7 @@ impl Shape {
             uplink,
             nodes_per_leaf: per_leaf.map_or(u32::MAX, |written| written.value),
             oversubscription: over.map_or(1.0, |over| over.value),
-            latency: fabric
-                .and_then(|f| f.switch_latency)
-                .unwrap_or(SWITCH_LATENCY),
+            switch: expansion.network_switch(source, fabric, network)?,
         })
     }
 
@@ -188,13 +187,7 @@ impl Shape {
     fn switch(&self, expansion: &mut Expansion<'_>, name: String) -> DeviceId {
         let id = expansion.graph.add_node(Device {
             name: name.clone(),
-            kind: DeviceKind::Switch {
-                class: LinkClass::Network,
-                model: String::new(),
-                latency: self.latency,
-                host_bridge: false,
-                reduces: false,
-            },
+            kind: self.switch.clone(),
             node: 0,
         });
         expansion.names.insert(name, id);
@@ -217,6 +210,42 @@ pub(super) fn times(wire: &Wire, count: u32) -> Wire {
 }
 
 impl Expansion<'_> {
+    /// The switch that a fabric names, or the machine's network; a plain one if neither does.
+    fn network_switch(
+        &self,
+        source: &Arc<Source>,
+        fabric: Option<&FabricSpec>,
+        network: Option<&NetworkSpec>,
+    ) -> Result<DeviceKind, Diagnostic> {
+        let own = fabric.and_then(|f| f.switch.as_ref());
+        let name = own.or(network.and_then(|n| n.switch.as_ref()));
+        let written = fabric.and_then(|f| f.switch_latency);
+        let Some(name) = name else {
+            return Ok(DeviceKind::Switch {
+                class: LinkClass::Network,
+                model: String::new(),
+                latency: written.unwrap_or(SWITCH_LATENCY),
+                host_bridge: false,
+                reduces: false,
+            });
+        };
+        let at = |d: Diagnostic| d.at(source.place(name));
+        let spec = self.catalog.get::<SwitchSpec>(self.replaced(name));
+        let spec = spec.map_err(at)?;
+        if spec.class != LinkClass::Network {
+            let message = format!("`{}` is no switch of a network", spec.name);
+            return Err(at(Diagnostic::new(message)));
+        }
+        let own = spec.latency.as_ref().map(|figure| figure.value);
+        Ok(DeviceKind::Switch {
+            class: spec.class,
+            model: spec.name.clone(),
+            latency: written.or(own).unwrap_or(SWITCH_LATENCY),
+            host_bridge: false,
+            reduces: spec.reduces.as_ref().is_some_and(|reduces| reduces.value),
+        })
+    }
+
     /// A network link of the catalogue.
     pub(super) fn network_wire(
         &self,

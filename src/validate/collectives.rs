@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use super::launches::Launches;
 use super::{Row, Subject};
 use crate::catalog::{Catalog, load};
-use crate::collective::{Algorithm, Choice, Communicator, Forced, LaunchMode, Operation};
+use crate::collective::{Algorithm, Choice, Communicator, Forced, Operation};
 use crate::fabric::Fabric;
 use crate::report::draw::Measure;
 use crate::spec::{Diagnostic, Kind, LibrarySpec};
@@ -15,6 +16,7 @@ use crate::topology::{DeviceId, Topology, cluster, expand};
 #[derive(Debug)]
 pub struct Collectives {
     catalog: Catalog,
+    launches: Launches,
     libraries: BTreeMap<&'static str, Arc<LibrarySpec>>,
     /// Machines built so far, by name and number of copies.
     machines: Mutex<BTreeMap<(String, u32), Arc<Fabric>>>,
@@ -24,7 +26,7 @@ impl Collectives {
     /// All machines and libraries of the catalogue.
     ///
     /// # Errors
-    /// A library of the catalogue cannot be read.
+    /// A library of the catalogue or the launch rules cannot be read.
     pub fn new(catalog: &Catalog) -> Result<Self, Diagnostic> {
         let mut libraries = BTreeMap::new();
         for name in ["nccl-2", "rccl-2"] {
@@ -32,6 +34,7 @@ impl Collectives {
         }
         Ok(Self {
             catalog: catalog.clone(),
+            launches: Launches::shipped()?,
             libraries,
             machines: Mutex::default(),
         })
@@ -147,8 +150,11 @@ impl Subject for Collectives {
         let (fabric, group) = self.ranks(row)?;
         let communicator = Communicator::new(&fabric, self.library(row)?, group)
             .map_err(|d| d.message)?
-            .launched(launch(row))
-            .forced(forced(row));
+            .launched(self.launches.mode(row)?)
+            .forced(Forced {
+                without_switches: !self.launches.in_switch(row),
+                ..forced(row)
+            });
         let plan = communicator.plan(operation, bytes);
         let plan = plan.map_err(|d| format!("unsupported: {}", d.message))?;
         Ok(plan.alone_s * 1e6)
@@ -185,36 +191,11 @@ fn operation(row: &Row<'_>) -> Result<Operation, String> {
     Operation::from_tool(name).ok_or_else(|| format!("unsupported: collective `{name}`"))
 }
 
-/// Campaigns that drove all GPUs from one process although their rows do not say so: what a row's
-/// source and system begin with.
-const ONE_PROCESS: [(&str, &str); 2] = [
-    ("stas00/ml-engineering", "DGX/HGX A100"),
-    ("blog post \"RTX4090 GPUDirect P2P", "8x RTX 4090"),
-];
-
-/// How the row's kernels were launched: inference engines in CUDA graphs, `-g N` in one process.
-fn launch(row: &Row<'_>) -> LaunchMode {
-    let campaign = ONE_PROCESS.iter().any(|(source, system)| {
-        row.text("source").starts_with(source) && row.text("system").starts_with(system)
-    });
-    let graph = ["algorithm", "note"].map(|column| row.text(column).contains("CUDA graph"));
-    let one = ["locator", "note"].map(|column| row.text(column).contains("-g "));
-    let host = row.text("note").contains("host-side timing");
-    match (graph.contains(&true), one.contains(&true), host) {
-        (true, ..) => LaunchMode::Graph,
-        (_, true, _) => LaunchMode::OneProcess,
-        _ if campaign => LaunchMode::OneProcess,
-        (.., true) => LaunchMode::HostTimed,
-        _ => LaunchMode::Processes,
-    }
-}
-
 /// What the row forces: the first word of its `algorithm`, unless that is the default.
 fn forced(row: &Row<'_>) -> Forced {
     let text = row.text("algorithm");
     let words = |c: char| !c.is_alphanumeric();
     let mut parts = text.split(words).filter(|part| !part.is_empty());
-    let without_switches = text.contains("NVLS off") || text.contains("NVLS_ENABLE=0");
     let algorithm = parts.next().and_then(Algorithm::from_key);
     let protocol = ["LL128", "Simple", "LL"];
     let named = protocol
@@ -223,7 +204,7 @@ fn forced(row: &Row<'_>) -> Forced {
     Forced {
         algorithm,
         protocol: named.filter(|_| algorithm.is_some()).map(str::to_lowercase),
-        without_switches,
+        without_switches: false,
         choice: Choice::default(),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::kernel_rows::{host_s, operators, repeated, timed};
+use super::launches::Launches;
 use super::{Row, Subject};
 use crate::catalog::Catalog;
 use crate::collective::{Communicator, Operation};
@@ -23,6 +24,7 @@ const LIBRARY: &str = "nccl-2";
 #[derive(Debug)]
 pub struct Kernels {
     catalog: Catalog,
+    launches: Launches,
     library: Arc<LibrarySpec>,
     pub(super) devices: BTreeMap<String, Arc<GpuSpec>>,
 }
@@ -42,6 +44,7 @@ impl Kernels {
         }
         Ok(Self {
             catalog: catalog.clone(),
+            launches: Launches::shipped()?,
             library: catalog.get(LIBRARY)?,
             devices,
         })
@@ -75,6 +78,7 @@ impl Kernels {
         }
         group.truncate(ranks);
         let communicator = Communicator::new(&fabric, &self.library, group).map_err(reason)?;
+        let communicator = communicator.launched(self.launches.mode(row)?);
         // One source counts bytes, the other 16-bit elements, and says so in its note.
         let width = if row.text("note").contains("elements") {
             2.0

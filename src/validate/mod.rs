@@ -9,6 +9,7 @@ mod collectives;
 mod file;
 mod kernel_rows;
 mod kernels;
+mod launches;
 mod overlay;
 mod page;
 mod record;

@@ -63,6 +63,7 @@ fn chart(
         operation,
         topology: name.to_string(),
         ranks,
+        groups: 1,
         rows: points
             .iter()
             .map(|point| {
