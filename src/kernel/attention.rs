@@ -2,7 +2,9 @@
 
 use super::KernelCost;
 use super::device::{Device, Unsupported};
-use super::share::{RAMP_S, activation_bytes, busy_units, occupancy, stream_bytes};
+use super::share::{
+    activation_bytes, busy_units, filled, occupancy, ramp_s, repeated_bytes, stream_bytes,
+};
 use crate::model::{element_bytes, visible_pairs};
 use crate::spec::Precision;
 
@@ -29,7 +31,7 @@ const FILL_CONTEXT: f64 = 64.0;
 
 /// Kernels of a decoding step: plan the parts, write the new keys, attend, join the parts. The
 /// floor of the decoding rows (calibration set) is 12 us on RTX PRO 6000 and 14 us on A100.
-const DECODE_KERNELS: f64 = 4.0;
+const DECODE_KERNELS: f64 = 5.0;
 
 /// Shortest part of a context that is worth a work item of its own.
 const MIN_SPLIT: u64 = 256;
@@ -65,9 +67,9 @@ pub(super) fn fused(a: Attention, device: &Device<'_>) -> Result<KernelCost, Uns
         (false, false) => 1.0,
     };
     Ok(KernelCost {
-        launch_s: kernels * device.launch_s + RAMP_S,
+        launch_s: kernels * device.launch_s + ramp_s(device),
         compute_device_s: (a.flops * a.padding() / rate).max(busy_units(vram_bytes, device)),
-        compute_share: occupancy(a.work_items(device.units), device.units),
+        compute_share: a.share(device.units),
         vram_bytes,
         flops: a.flops,
         tiling: None,
@@ -125,6 +127,18 @@ impl Attention {
         }
     }
 
+    /// Share of the units in use. A decoder's pieces are short and end at all times, several on a
+    /// unit, so that no wave of them stands out: with waves counted, the decoding rows of the RTX
+    /// PRO 6000 have a 90th percentile of error of 29 %, without 10 %.
+    fn share(&self, units: u64) -> f64 {
+        let items = self.work_items(units);
+        if self.decoding() && !self.backward {
+            filled(items, units)
+        } else {
+            occupancy(items, units)
+        }
+    }
+
     /// Computed over useful operations: rows up to the instruction's size, and the half of the
     /// diagonal blocks that the mask throws away.
     fn padding(&self) -> f64 {
@@ -151,12 +165,8 @@ impl Attention {
             let blocks = (self.batch * self.kv_heads).max(1);
             let pieces = self.work_items(device.units) as f64 / blocks as f64;
             let fill = 1.0 + pieces * FILL_CONTEXT / self.context as f64;
-            let operands = self.operand_bytes() * fill;
-            stream_bytes(if device.repeated {
-                activation_bytes(operands, device)
-            } else {
-                operands
-            })
+            let operands = self.operand_bytes();
+            stream_bytes(repeated_bytes(operands * fill, operands, device))
         } else {
             stream_bytes(activation_bytes(self.operand_bytes(), device))
         }

@@ -6,7 +6,7 @@
 //! library's heuristic would.
 
 use super::device::{Device, Unsupported};
-use super::share::{RAMP_S, busy_units, occupancy, overlapped, stream_bytes};
+use super::share::{busy_units, occupancy, overlapped, ramp_s, repeated_bytes, stream_bytes};
 use super::{KernelCost, Tiling};
 use crate::model::element_bytes;
 use crate::spec::Precision;
@@ -172,12 +172,13 @@ impl Cut {
         } else {
             (0.0, 1.0)
         };
-        let vram_bytes = stream_bytes(self.bytes + partial);
+        let moved = repeated_bytes(self.bytes + partial, self.bytes, device);
+        let vram_bytes = stream_bytes(moved);
         Demands {
             compute_s: compute_s.max(busy_units(vram_bytes, device)),
             share: occupancy(self.tiles * split, device.units),
             vram_bytes,
-            launch_s: launches * device.launch_s + RAMP_S,
+            launch_s: launches * device.launch_s + ramp_s(device),
         }
     }
 
