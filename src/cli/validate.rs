@@ -6,8 +6,8 @@ use super::{Answer, Context, Format, output};
 use crate::report::files;
 use crate::spec::Diagnostic;
 use crate::validate::{
-    Collectives, Kernels, Measurements, Subject, UnseenKernels, ValidationRecord, annotated_csv,
-    markdown, overlays, scatters, text, validate,
+    Collectives, Kernels, Measurements, Subject, UnseenKernels, ValidationRecord, accuracy_file,
+    annotated_csv, markdown, overlays, scatters, text, validate,
 };
 
 /// Compare predictions with published measurements.
@@ -26,6 +26,9 @@ pub struct Args {
     output: Option<PathBuf>,
 }
 
+/// The kind whose result is a figure of the catalogue.
+const UNSEEN: &str = "unseen-kernels";
+
 /// The kinds by name: the one place to add another.
 const KINDS: [(&str, Make); 3] = [
     ("collectives", |context| {
@@ -34,7 +37,7 @@ const KINDS: [(&str, Make); 3] = [
     ("kernels", |context| {
         Ok(Box::new(Kernels::new(&context.catalog)?))
     }),
-    ("unseen-kernels", |context| {
+    (UNSEEN, |context| {
         Ok(Box::new(UnseenKernels::new(&context.catalog)?))
     }),
 ];
@@ -94,6 +97,12 @@ fn write(
             (format!("{name}-{split}.svg"), chart.svg.into_bytes())
         });
         all.extend(svg);
+    }
+    // What `narrows kernel` prints beside an unmeasured device; it belongs into the catalogue.
+    if record.kind == UNSEEN
+        && let Some(text) = accuracy_file(record, "kernels on devices whose constants are withheld")
+    {
+        all.push((format!("{UNSEEN}.yaml"), text.into_bytes()));
     }
     files::write_all(folder, &all)
 }

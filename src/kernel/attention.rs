@@ -5,7 +5,7 @@ use super::device::{Device, Unsupported};
 use super::share::{
     activation_bytes, busy_units, filled, occupancy, ramp_s, repeated_bytes, stream_bytes,
 };
-use crate::model::{element_bytes, visible_pairs};
+use crate::model::{element_bytes, pairs_in_window, visible_pairs};
 use crate::spec::Precision;
 
 /// Rate of the gradient of a fused kernel relative to the forward kernel's, which is the
@@ -44,11 +44,15 @@ pub(super) struct Attention {
     pub context: u64,
     pub heads: u64,
     pub kv_heads: u64,
-    pub head_dim: u64,
+    /// Widths of a key and of a value.
+    pub dims: [u64; 2],
     pub causal: bool,
+    /// Most tokens that one sees.
+    pub window: Option<u64>,
     pub backward: bool,
     pub precision: Precision,
-    pub kv_precision: Precision,
+    /// Keys and values of a token of the context, over all heads \[B\].
+    pub token_bytes: f64,
     /// Useful operations \[FLOP\].
     pub flops: f64,
 }
@@ -83,7 +87,7 @@ pub(super) fn fused(a: Attention, device: &Device<'_>) -> Result<KernelCost, Uns
 pub(super) fn unfused(a: Attention, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
     let scores = (a.batch * a.heads * a.query) as f64 * a.context as f64;
     let products = if a.backward { 4.0 } else { 2.0 };
-    let product_flops = products * 2.0 * scores * a.head_dim as f64;
+    let product_flops = products * 2.0 * scores * a.dims[0] as f64;
     // Forward: written, masked (read and written), softmax (read and written), read. Backward:
     // softmax read, its gradient written, softmax gradient (two read, one written), mask's
     // gradient (read and written), read twice.
@@ -106,6 +110,14 @@ impl Attention {
         self.query <= MIN_ROWS
     }
 
+    /// Tokens of the context that any of the new ones sees.
+    fn seen(&self) -> u64 {
+        let most = self
+            .window
+            .map_or(self.context, |window| window + self.query - 1);
+        most.min(self.context)
+    }
+
     /// Query heads that share a key/value head.
     fn group(&self) -> u64 {
         (self.heads / self.kv_heads.max(1)).max(1)
@@ -120,8 +132,8 @@ impl Attention {
         } else if self.decoding() {
             let rows = self.query * self.group();
             let blocks = self.batch * self.kv_heads * rows.div_ceil(BLOCK_ROWS);
-            let most = self.context.div_ceil(MIN_SPLIT).max(1);
-            blocks * (units / blocks.max(1)).clamp(1, most)
+            let most = self.seen().div_ceil(MIN_SPLIT).max(1);
+            blocks * units.div_ceil(blocks.max(1)).clamp(1, most)
         } else {
             self.batch * self.heads * self.query.div_ceil(BLOCK_ROWS)
         }
@@ -142,8 +154,12 @@ impl Attention {
     /// Computed over useful operations: rows up to the instruction's size, and the half of the
     /// diagonal blocks that the mask throws away.
     fn padding(&self) -> f64 {
-        let (query, context) = (self.query as f64, self.context as f64);
-        let visible = visible_pairs(self.query, self.context, self.causal);
+        let (query, context) = (self.query as f64, self.seen() as f64);
+        let visible = if self.window.is_some() {
+            pairs_in_window(self.query, self.context, self.window)
+        } else {
+            visible_pairs(self.query, self.context, self.causal)
+        };
         if self.decoding() {
             let rows = (self.query * self.group()) as f64;
             return rows.max(MIN_ROWS as f64) / rows * (query * context / visible);
@@ -153,8 +169,11 @@ impl Attention {
         } else {
             0.0
         };
+        // A window has a second edge, cut through blocks of context as the diagonal is.
+        let cut = self.window.is_some_and(|window| window < self.context);
+        let edges = if cut { 2.0 } else { 1.0 };
         let fill = query * FILL_CONTEXT;
-        ((visible + diagonal).min(query * context) + fill) / visible
+        ((visible + edges * diagonal).min(query * context) + fill) / visible
     }
 
     /// VRAM traffic as a plain stream's \[B\]. Prompts find what was just written in the cache;
@@ -164,7 +183,7 @@ impl Attention {
         if self.decoding() && !self.backward {
             let blocks = (self.batch * self.kv_heads).max(1);
             let pieces = self.work_items(device.units) as f64 / blocks as f64;
-            let fill = 1.0 + pieces * FILL_CONTEXT / self.context as f64;
+            let fill = 1.0 + pieces * FILL_CONTEXT / self.seen() as f64;
             let operands = self.operand_bytes();
             stream_bytes(repeated_bytes(operands * fill, operands, device))
         } else {
@@ -176,13 +195,15 @@ impl Attention {
     /// gradients written, that of the queries first summed in FP32.
     fn operand_bytes(&self) -> f64 {
         let width = element_bytes(self.precision);
-        let queries = (self.batch * self.query * self.heads * self.head_dim) as f64;
-        let keys = (self.batch * self.context * self.kv_heads * self.head_dim) as f64;
-        let cached = 2.0 * keys * element_bytes(self.kv_precision);
+        let rows = (self.batch * self.query * self.heads) as f64;
+        let [queries, outputs] = self.dims.map(|dim| rows * dim as f64);
+        let tokens = (self.batch * self.seen()) as f64;
+        let cached = tokens * self.token_bytes;
         if self.backward {
+            let keys = tokens * (self.kv_heads * self.dims[0]) as f64;
             (4.0 * width + 8.0) * queries + cached + 2.0 * width * keys
         } else {
-            2.0 * width * queries + cached
+            width * (queries + outputs) + cached
         }
     }
 }
@@ -247,9 +268,9 @@ mod tests {
 
     #[test]
     fn a_single_decoder_is_cut_along_its_context() {
-        // 8 key/value heads: alone 8 of 108 units; with 13 parts each 104 of them.
+        // 8 key/value heads: alone 8 of 108 units; with 14 parts each all of them.
         assert_eq!(cost(1, 1, 200, true, false).compute_share, 8.0 / 108.0);
-        assert_eq!(cost(1, 1, 16384, true, false).compute_share, 104.0 / 108.0);
+        assert_eq!(cost(1, 1, 16384, true, false).compute_share, 1.0);
     }
 
     #[test]
@@ -263,6 +284,50 @@ mod tests {
         assert!(eager.alone_s(BANDWIDTH) > 2.0 * fused.alone_s(BANDWIDTH));
         let backward = cost(1, 2048, 2048, false, true);
         assert_eq!(backward.flops, 2.0 * eager.flops);
+    }
+
+    /// Decoding with the heads, widths and view of DeepSeek-V2's latent cache.
+    fn latent(context: u64, window: Option<u64>) -> KernelCost {
+        let shape = Shape::ShapedAttention {
+            batch: 32,
+            query: 1,
+            context,
+            heads: 128,
+            kv_heads: 1,
+            key_dim: 576,
+            value_dim: 512,
+            window,
+            token_bytes: 1152.0,
+        };
+        let precision = Precision::Bf16;
+        let op = Operator {
+            name: "latent-decode",
+            shape,
+            precision,
+        };
+        super::super::cost(&op, &a100()).expect("supported")
+    }
+
+    #[test]
+    fn a_latent_cache_is_read_once_for_all_heads() {
+        let cost = latent(16384, None);
+        assert_eq!(cost.flops, 32.0 * 128.0 * 16384.0 * 2.0 * 1088.0);
+        let queries = 32.0 * 128.0 * 1088.0 * 2.0;
+        let least = stream_bytes(32.0 * 16384.0 * 1152.0 + queries);
+        // 242 FLOP/B: on an A100 the units take longer than VRAM.
+        let moved = least / BANDWIDTH;
+        let computed = cost.flops / (RATE * FORWARD);
+        assert!(computed > moved, "{computed} {moved}");
+        let ratio = cost.alone_s(BANDWIDTH) / computed;
+        assert!((1.0..1.25).contains(&ratio), "{ratio}");
+    }
+
+    #[test]
+    fn a_window_leaves_the_rest_of_the_cache_alone() {
+        let all = latent(4096, None);
+        let same = latent(65536, Some(4096));
+        assert_eq!(all, same);
+        assert!(latent(65536, None).alone_s(BANDWIDTH) > 10.0 * all.alone_s(BANDWIDTH));
     }
 
     #[test]

@@ -51,6 +51,12 @@ pub struct Device<'a> {
     pub launch_s: f64,
     /// Rate of fused attention relative to a large product.
     pub attention: f64,
+    /// Side that products are padded to on matrix units.
+    array: u64,
+    /// The same on vector units.
+    vector_side: u64,
+    /// Re-use R of operands at which fetching them takes as long as multiplying them.
+    pub(super) balance_reuse: f64,
     /// Whether a decoder's keys and values were read just before, as where one kernel is timed over
     /// and over: what the cache holds of them is then read from there.
     pub repeated: bool,
@@ -78,6 +84,12 @@ impl<'a> Device<'a> {
             cache: gpu.memory.l2.as_ref().map_or(0.0, |l2| l2.value.0),
             launch_s: gpu.launch.value.0,
             attention: compute.attention.value.0,
+            array: compute
+                .array
+                .as_ref()
+                .map_or(MATRIX_SIDE, |side| u64::from(side.value)),
+            vector_side: MATRIX_SIDE,
+            balance_reuse: GPU_BALANCE_REUSE,
             repeated: false,
         }
     }
@@ -103,6 +115,9 @@ impl<'a> Device<'a> {
             cache: memory.l2.as_ref().map_or(0.0, |l2| l2.value.0),
             launch_s: CPU_WAKE_S,
             attention: CPU_ATTENTION,
+            array: cpu.array.as_ref().map_or(1, |side| u64::from(side.value)),
+            vector_side: 1,
+            balance_reuse: CPU_BALANCE_REUSE,
             repeated: false,
         }
     }
@@ -141,6 +156,14 @@ impl<'a> Device<'a> {
             return Err(self.unsupported(precision));
         }
         Ok(())
+    }
+
+    /// Side that products in a format are padded to: that of a systolic array or of a matrix tile.
+    pub fn side(&self, precision: Precision) -> u64 {
+        match self.runs_as(precision) {
+            Ok(Precision::Fp64 | Precision::Fp32) if self.array <= MATRIX_SIDE => self.vector_side,
+            _ => self.array,
+        }
     }
 
     /// Rate of matrix products in a format or its stand-in \[FLOP/s\], from the datasheet.
@@ -191,6 +214,18 @@ impl<'a> Device<'a> {
         }
     }
 }
+
+/// Side of the smallest tile of a GPU's matrix instructions (PTX ISA, `mma.m16n8k16`); its kernels
+/// on vector units are cut alike.
+const MATRIX_SIDE: u64 = 16;
+
+/// On a GPU, where operands come through shared memory. Fitted on the A100, A40, H100, L40S and B200
+/// GEMM rows of the calibration set: flat from 6 to 12.
+const GPU_BALANCE_REUSE: f64 = 8.0;
+
+/// On a CPU: a core loads two vectors and issues two multiply-adds a clock (Intel 64 and IA-32
+/// Optimization Reference Manual, Skylake and later; AMD's guides for Zen 2 and later say the same).
+const CPU_BALANCE_REUSE: f64 = 1.0;
 
 /// Time to wake a pool of threads on a CPU \[s\]: reasoned, a few times the 1 us of a futex.
 const CPU_WAKE_S: f64 = 3e-6;

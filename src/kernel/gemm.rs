@@ -30,6 +30,9 @@ const TILES: [[u64; 2]; 14] = [
     [64, 16],
 ];
 
+/// Flat tiles of a CPU's vector units, for which one row is as good as many.
+const VECTOR_TILES: [[u64; 2]; 4] = [[4, 64], [64, 4], [1, 64], [64, 1]];
+
 /// Longer side that a tile of block-scaled 4-bit numbers has at least: their matrix instruction has
 /// no smaller one (PTX ISA, `tcgen05.mma` with `block_scale`: M of 128 or 256), and the kernels do
 /// not cut K.
@@ -41,13 +44,6 @@ const MAX_SPLIT: u64 = 32;
 /// Steps of K during which a tile's unit waits for its first operands and writes its last result:
 /// three stages of 32 to fill the pipeline (CUTLASS default on tensor cores) and one to drain it.
 const PIPELINE_STEPS: f64 = 128.0;
-
-/// Re-use R at which fetching operands takes as long as multiplying them, where a tile of a rows
-/// and b columns multiplies each operand R = a·b/(a+b) times on average. Efficiency is then
-/// R/(R + this), taken relative to that of the largest tile, which is what the catalogue's
-/// `achievable` was measured with. Fitted on the A100, A40, H100, L40S and B200 GEMM rows of the
-/// calibration set: flat from 6 to 12.
-const BALANCE_REUSE: f64 = 8.0;
 
 /// Cache bytes for each element of C whose operands are shared: tiles that run at about the same
 /// time form a block whose operands the cache holds while K goes by.
@@ -93,6 +89,24 @@ impl Gemm {
     }
 }
 
+/// What the units do with any tile of a product.
+#[derive(Debug, Clone, Copy)]
+struct Units {
+    /// Rate at which operands that need no fetching would be multiplied \[FLOP/s\].
+    rate: f64,
+    /// Side that tiles and K are padded to.
+    side: u64,
+}
+
+impl Units {
+    /// A large product runs at the device's rate with the largest tile.
+    fn of(gemm: Gemm, device: &Device<'_>) -> Result<Self, Unsupported> {
+        let side = device.side(gemm.precision);
+        let rate = device.rate(gemm.precision)? / efficiency(largest(side), device);
+        Ok(Self { rate, side })
+    }
+}
+
 /// What a tile shape means for a product, whatever the split of K.
 #[derive(Debug, Clone, Copy)]
 struct Cut {
@@ -101,21 +115,23 @@ struct Cut {
     tiles: u64,
     /// Device-seconds of one step of K of one tile, for all tiles.
     step_s: f64,
+    /// Steps of K, with those that fill up a systolic array.
+    depth: u64,
     /// VRAM traffic without partial sums \[B\].
     bytes: f64,
 }
 
 /// The cheapest way to compute a product.
 pub(super) fn cost(gemm: Gemm, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
-    let rate = device.rate(gemm.precision)?;
+    let units = Units::of(gemm, device)?;
     let unpack_s = unpack(gemm, device)?;
-    let first = Cut::new(gemm, device, rate, TILES[0]);
+    let first = Cut::new(gemm, device, units, largest(units.side));
     let mut best = (f64::INFINITY, first, 1);
-    for tile in TILES {
+    for tile in tiles(units.side) {
         if gemm.precision == Precision::Fp4 && tile[0].max(tile[1]) < FP4_SIDE {
             continue;
         }
-        let cut = Cut::new(gemm, device, rate, tile);
+        let cut = Cut::new(gemm, device, units, tile);
         let mut split = 1;
         loop {
             let time = cut.seconds(gemm, device, split, unpack_s);
@@ -132,6 +148,25 @@ pub(super) fn cost(gemm: Gemm, device: &Device<'_>) -> Result<KernelCost, Unsupp
     Ok(cut.cost(gemm, device, split, unpack_s))
 }
 
+/// The tile of which `achievable` speaks: the largest, or a systolic array that is larger still.
+fn largest(side: u64) -> [u64; 2] {
+    let [rows, columns] = TILES[0];
+    if side > columns {
+        [rows.max(side), side]
+    } else {
+        TILES[0]
+    }
+}
+
+/// Tiles no smaller than `side` either way.
+fn tiles(side: u64) -> impl Iterator<Item = [u64; 2]> {
+    let vector: &[[u64; 2]] = if side == 1 { &VECTOR_TILES } else { &[] };
+    let wide = Some(largest(side)).filter(|tile| *tile != TILES[0]);
+    let cut = TILES.into_iter().chain(vector.iter().copied());
+    let fits = move |tile: &[u64; 2]| tile[0].min(tile[1]) >= side;
+    wide.into_iter().chain(cut.filter(fits))
+}
+
 /// Device-seconds to unpack weights that are narrower than what is multiplied.
 fn unpack(gemm: Gemm, device: &Device<'_>) -> Result<f64, Unsupported> {
     if gemm.weight_bytes >= element_bytes(gemm.precision) {
@@ -142,14 +177,16 @@ fn unpack(gemm: Gemm, device: &Device<'_>) -> Result<f64, Unsupported> {
 }
 
 impl Cut {
-    fn new(gemm: Gemm, device: &Device<'_>, rate: f64, tile: [u64; 2]) -> Self {
+    fn new(gemm: Gemm, device: &Device<'_>, units: Units, tile: [u64; 2]) -> Self {
         let [rows, columns] = tile;
         let tiles = gemm.m.div_ceil(rows) * gemm.n.div_ceil(columns) * gemm.batch;
         let tile_flops = 2.0 * (rows * columns) as f64;
+        let rate = units.rate * efficiency(tile, device);
         Self {
             tile,
             tiles,
-            step_s: tiles as f64 * tile_flops / (rate * efficiency(tile)),
+            step_s: tiles as f64 * tile_flops / rate,
+            depth: gemm.k.div_ceil(units.side) * units.side,
             bytes: traffic(gemm, device, tile),
         }
     }
@@ -164,7 +201,8 @@ impl Cut {
 
     /// Compute units' time and share, VRAM traffic and launches of one split.
     fn demands(&self, gemm: Gemm, device: &Device<'_>, split: u64, unpack_s: f64) -> Demands {
-        let compute_s = self.step_s * (gemm.k as f64 + split as f64 * PIPELINE_STEPS) + unpack_s;
+        let compute_s =
+            self.step_s * (self.depth as f64 + split as f64 * PIPELINE_STEPS) + unpack_s;
         // A split writes and reads FP32 partial sums, and a second kernel adds them.
         let (partial, launches) = if split > 1 {
             let results = (gemm.m * gemm.batch) as f64 * gemm.n as f64;
@@ -215,13 +253,12 @@ struct Demands {
     launch_s: f64,
 }
 
-/// Rate of a tile shape relative to the largest's, from operand re-use.
-fn efficiency(tile: [u64; 2]) -> f64 {
-    let of = |[a, b]: [u64; 2]| {
-        let reuse = (a * b) as f64 / (a + b) as f64;
-        reuse / (reuse + BALANCE_REUSE)
-    };
-    of(tile) / of(TILES[0])
+/// Share of its rate that a tile shape reaches: a tile of a rows and b columns multiplies each
+/// operand R = a·b/(a+b) times on average, and fetching takes as long as multiplying at the R that
+/// the device gives, so that R/(R + that) is left.
+fn efficiency([a, b]: [u64; 2], device: &Device<'_>) -> f64 {
+    let reuse = (a * b) as f64 / (a + b) as f64;
+    reuse / (reuse + device.balance_reuse)
 }
 
 /// VRAM traffic \[B\]: A, B and C once. Where A and B together exceed the last-level cache, each
@@ -273,6 +310,10 @@ mod tests {
         cost(gemm(m, n, k), &Device::of_gpu(&gpu)).expect("supported")
     }
 
+    fn units(gemm: Gemm, device: &Device<'_>) -> Units {
+        Units::of(gemm, device).expect("supported")
+    }
+
     fn seconds(m: u64, n: u64, k: u64) -> f64 {
         best(m, n, k).alone_s(BANDWIDTH)
     }
@@ -291,8 +332,8 @@ mod tests {
         let device = Device::of_gpu(&gpu);
         let time = |tiles: u64| {
             let product = gemm(256 * tiles, 128, 8192);
-            let demands =
-                Cut::new(product, &device, RATE, [256, 128]).demands(product, &device, 1, 0.0);
+            let demands = Cut::new(product, &device, units(product, &device), [256, 128])
+                .demands(product, &device, 1, 0.0);
             demands.compute_s / demands.share
         };
         let wave = 2.0 * 256.0 * 128.0 * (8192.0 + PIPELINE_STEPS) * 108.0 / RATE;
@@ -323,7 +364,7 @@ mod tests {
         let gpu = a100();
         let device = Device::of_gpu(&gpu);
         let most = |product: Gemm| {
-            let cut = Cut::new(product, &device, RATE, [128, 128]);
+            let cut = Cut::new(product, &device, units(product, &device), [128, 128]);
             let allowed = |split: &u64| cut.splits(product, &device, *split);
             [2, 4, 8, 16, 32, 64].into_iter().take_while(allowed).last()
         };
@@ -343,6 +384,36 @@ mod tests {
         let loaded = side * side / area * 2.0 * area.sqrt() * side * 2.0;
         let large = traffic(gemm(16384, 16384, 16384), &device, [256, 128]);
         assert!((large / (loaded + side * side * 2.0) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_systolic_array_is_filled_whatever_the_product() {
+        let mut gpu = a100();
+        gpu.compute.array = Some(crate::spec::Figure {
+            value: 256,
+            source: "t".into(),
+            note: None,
+            estimate: false,
+        });
+        let device = Device::of_gpu(&gpu);
+        let cost = |m, n, k| cost(gemm(m, n, k), &device).expect("supported");
+        let one = cost(1, 1, 1);
+        assert_eq!(one.tiling.map(|t| [t.rows, t.columns]), Some([256, 256]));
+        assert_eq!(one.compute_device_s, cost(256, 256, 256).compute_device_s);
+        assert!(
+            cost(257, 256, 8192).compute_device_s > 1.9 * cost(256, 256, 8192).compute_device_s
+        );
+    }
+
+    #[test]
+    fn a_vector_unit_pads_no_rows() {
+        let cpu = super::super::examples::cpu();
+        let device = Device::of_cpu(&cpu);
+        let one = Gemm::plain([1, 8192, 8192, 1], Precision::Fp32);
+        let cost = cost(one, &device).expect("supported");
+        let weights = 8192.0 * 8192.0 * 4.0;
+        let ratio = cost.alone_s(device.bandwidth) * device.bandwidth / stream_bytes(weights);
+        assert!((1.0..1.1).contains(&ratio), "{ratio}");
     }
 
     #[test]

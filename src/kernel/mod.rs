@@ -168,6 +168,33 @@ pub fn cost_on(op: &Operator, device: &Device<'_>) -> Result<KernelCost, Unsuppo
             bytes,
             flops,
         } => stream::rows([rows, width], bytes, flops, device),
+        Shape::ShapedAttention {
+            batch,
+            query,
+            context,
+            heads,
+            kv_heads,
+            key_dim,
+            value_dim,
+            window,
+            token_bytes,
+        } => {
+            let shape = attention::Attention {
+                batch,
+                query,
+                context,
+                heads,
+                kv_heads,
+                dims: [key_dim, value_dim],
+                causal: true,
+                window,
+                backward: false,
+                precision,
+                token_bytes,
+                flops: op.flops(),
+            };
+            attention::fused(shape, device)
+        }
         Shape::Attention {
             batch,
             query,
@@ -180,17 +207,19 @@ pub fn cost_on(op: &Operator, device: &Device<'_>) -> Result<KernelCost, Unsuppo
             backward,
             kv_precision,
         } => {
+            let cached = 2.0 * (kv_heads * head_dim) as f64;
             let shape = attention::Attention {
                 batch,
                 query,
                 context,
                 heads,
                 kv_heads,
-                head_dim,
+                dims: [head_dim, head_dim],
                 causal,
+                window: None,
                 backward,
                 precision,
-                kv_precision,
+                token_bytes: cached * crate::model::element_bytes(kv_precision),
                 flops: op.flops(),
             };
             if fused {

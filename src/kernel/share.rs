@@ -23,8 +23,8 @@ const RAMP_CLOCKS: f64 = 4400.0;
 
 /// Share of the last-level cache from which a kernel that is run over and over finds nothing of its
 /// data there again; below half of this it finds all. Fitted on the GEMM rows of campaigns that do
-/// not flush the cache (aicg-0001 to -0320, aicg-0434 to -0448): 0.36. A cache whose sets are hashed
-/// and whose halves hold copies of each other's lines keeps far less than its size.
+/// not flush the cache (aicg-0001 to -0320, aicg-0434 to -0448): 0.36. A cache whose sets are
+/// hashed and whose halves hold copies of each other's lines keeps far less than its size.
 const KEPT_SHARE: f64 = 0.36;
 
 /// Rate of the last-level cache \[B per unit and clock\]: half of the 64 B that a unit's port takes
@@ -39,7 +39,8 @@ pub(super) fn activation_bytes(bytes: f64, device: &Device<'_>) -> f64 {
     from_cache(bytes, bytes, device.cache, device)
 }
 
-/// Time from a tiled kernel's start to its first operands and from its last result to its end \[s\].
+/// Time from a tiled kernel's start to its first operands and from its last result to its end
+/// \[s\].
 pub(super) fn ramp_s(device: &Device<'_>) -> f64 {
     RAMP_CLOCKS / device.clock_hz
 }

@@ -4,6 +4,7 @@
 //! place it stands at. Knows syntax and ranges, not meaning: whether a device exists is for the
 //! catalogue to say, whether a graph is connected for the topology.
 
+mod campaign;
 mod device;
 mod diagnostic;
 mod figure;
@@ -16,6 +17,7 @@ mod read;
 mod topology;
 mod workload;
 
+pub use campaign::{AccuracySpec, CampaignSpec, Enclosed};
 pub use device::{
     Compute, CpuSpec, DeviceClass, FamilySpec, GpuSpec, LinkClass, LinkSpec, Memory, Peaks,
     SwitchSpec,

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::kernel_rows::{host_s, operators, repeated, timed};
+use super::kernel_rows::{operators, timed};
 use super::{Row, Subject};
 use crate::catalog::Catalog;
 use crate::collective::{Communicator, Operation};
 use crate::fabric::Fabric;
 use crate::kernel::{Device, cost_on};
 use crate::report::draw::Measure;
-use crate::spec::{Diagnostic, GpuSpec, Kind, LibrarySpec};
+use crate::spec::{CampaignSpec, Diagnostic, GpuSpec, Kind, LibrarySpec};
 use crate::topology::expand;
 
 /// Operations from which a GEMM counts as large \[FLOP\].
@@ -25,6 +25,8 @@ pub struct Kernels {
     catalog: Catalog,
     library: Arc<LibrarySpec>,
     pub(super) devices: BTreeMap<String, Arc<GpuSpec>>,
+    /// How each source timed, by what the column `source` says.
+    campaigns: BTreeMap<String, Arc<CampaignSpec>>,
 }
 
 impl Kernels {
@@ -40,10 +42,16 @@ impl Kernels {
                 devices.insert(alias.to_lowercase(), Arc::clone(&gpu));
             }
         }
+        let mut campaigns = BTreeMap::new();
+        for name in catalog.names(Kind::Campaign) {
+            let campaign = catalog.get::<CampaignSpec>(name)?;
+            campaigns.insert(campaign.column.clone(), campaign);
+        }
         Ok(Self {
             catalog: catalog.clone(),
             library: catalog.get(LIBRARY)?,
             devices,
+            campaigns,
         })
     }
 
@@ -51,9 +59,10 @@ impl Kernels {
     fn seconds(&self, row: &Row<'_>) -> Result<f64, String> {
         let gpu = self.device(row)?;
         let mut device = Device::of_gpu(gpu);
-        device.repeated = repeated(row);
-        let mut seconds = host_s(row);
-        for op in operators(row)? {
+        let campaign = self.campaigns.get(row.text("source")).map(AsRef::as_ref);
+        device.repeated = campaign.is_some_and(CampaignSpec::repeats);
+        let mut seconds = campaign.map_or(0.0, CampaignSpec::host_s);
+        for op in operators(row, campaign)? {
             let cost = cost_on(&op, &device).map_err(|e| format!("unsupported: {e}"))?;
             seconds += cost.total_s(&device);
         }
@@ -130,7 +139,7 @@ impl Subject for Kernels {
         }
         let seconds = self.seconds(row)?;
         Ok(if op.starts_with("stream") {
-            timed(row)?.bytes() / seconds / 1e9
+            timed(row, false)?.bytes() / seconds / 1e9
         } else {
             seconds * 1e6
         })
@@ -139,7 +148,7 @@ impl Subject for Kernels {
     fn class(&self, row: &Row<'_>) -> &'static str {
         let op = row.text("op");
         match op.split([':', '_']).next() {
-            Some("gemm") => match timed(row) {
+            Some("gemm") => match timed(row, false) {
                 Ok(op) if op.flops() < LARGE => "gemm below 1 GFLOP",
                 _ => "gemm from 1 GFLOP",
             },

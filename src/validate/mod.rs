@@ -4,6 +4,7 @@
 //! group and over all. A [`Subject`] knows how to predict one row; everything else is here and the
 //! same for all kinds. A row that cannot be run is counted and says why; none is dropped.
 
+mod accuracy;
 mod chart;
 mod collectives;
 mod file;
@@ -15,6 +16,7 @@ mod record;
 mod score;
 mod unseen;
 
+pub use accuracy::accuracy_file;
 pub use chart::scatters;
 pub use collectives::Collectives;
 pub use file::{Measurements, Row};
