@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Answer, Context, Format, compare, output};
 use crate::catalog::AnyDevice;
-use crate::kernel::Device;
+use crate::kernel::{Device, Mechanism};
 use crate::model::{Dims, NAMED_OPERATORS, Named};
 use crate::report::kernel::{KernelRecord, record, roofline_chart, sweep_chart, text};
 use crate::report::{csv, files};
@@ -86,6 +86,10 @@ pub struct Args {
     /// Width of the rotated part of its keys.
     #[arg(long, value_parser = sizes)]
     rotary: Option<Sizes>,
+    /// Predict it also without a mechanism of the model: achievable, launch, ramp, cache, waves,
+    /// reuse, fill, split, tiles, little or collisions.
+    #[arg(long, value_name = "MECHANISM")]
+    without: Vec<String>,
     /// Draw the devices' rooflines with the operators on them (needs -o).
     #[arg(long, requires = "output")]
     roofline: bool,
@@ -128,7 +132,10 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
         .iter()
         .map(|name| context.catalog.device(name))
         .collect::<Result<_, _>>()?;
-    let devices: Vec<Device<'_>> = known.iter().map(device).collect::<Result<_, _>>()?;
+    let whole: Vec<Device<'_>> = known.iter().map(device).collect::<Result<_, _>>()?;
+    let missing = args.without.iter().map(|name| mechanism(name));
+    let missing: Vec<Mechanism> = missing.collect::<Result<_, _>>()?;
+    let devices = with_cut(&whole, &missing);
     let mut records = Vec::new();
     for device in &devices {
         for (sizes, dims) in &shapes {
@@ -149,6 +156,26 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
         }
     })?;
     Ok(Answer::Done)
+}
+
+/// A mechanism of the model by name.
+pub(super) fn mechanism(name: &str) -> Result<Mechanism, Diagnostic> {
+    Mechanism::of(name).ok_or_else(|| {
+        Diagnostic::new(format!("the model has no mechanism `{name}`"))
+            .suggest(name, Mechanism::ALL.map(Mechanism::name))
+    })
+}
+
+/// Each device, and behind it the same without each of some mechanisms.
+fn with_cut<'a>(whole: &[Device<'a>], missing: &[Mechanism]) -> Vec<Device<'a>> {
+    let of = |device: &Device<'a>| {
+        let device = *device;
+        let cut = missing
+            .iter()
+            .map(move |mechanism| device.without(*mechanism));
+        std::iter::once(device).chain(cut)
+    };
+    whole.iter().flat_map(of).collect()
 }
 
 /// All operators with their sizes.

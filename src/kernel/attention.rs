@@ -1,10 +1,10 @@
 //! Attention: fused (scores stay on chip) and as separate products with a softmax between.
 
-use super::KernelCost;
 use super::device::{Device, Unsupported};
 use super::share::{
     activation_bytes, busy_units, filled, occupancy, ramp_s, repeated_bytes, stream_bytes,
 };
+use super::{KernelCost, Mechanism};
 use crate::model::{element_bytes, pairs_in_window, visible_pairs};
 use crate::spec::Precision;
 
@@ -60,6 +60,10 @@ pub(super) struct Attention {
 /// Attention in one kernel. Keys and values are read once: the blocks of one head run side by side
 /// and find them in the last-level cache.
 pub(super) fn fused(a: Attention, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
+    let a = Attention {
+        precision: device.held_as(a.precision)?,
+        ..a
+    };
     let gradient = if a.backward { BACKWARD } else { 1.0 };
     let rate = device.rate(a.precision)? * device.attention * gradient;
     let vram_bytes = a.traffic(device);
@@ -72,8 +76,8 @@ pub(super) fn fused(a: Attention, device: &Device<'_>) -> Result<KernelCost, Uns
     };
     Ok(KernelCost {
         launch_s: kernels * device.launch_s + ramp_s(device),
-        compute_device_s: (a.flops * a.padding() / rate).max(busy_units(vram_bytes, device)),
-        compute_share: a.share(device.units),
+        compute_device_s: (a.flops * a.padding(device) / rate).max(busy_units(vram_bytes, device)),
+        compute_share: a.share(device),
         vram_bytes,
         flops: a.flops,
         tiling: None,
@@ -126,14 +130,19 @@ impl Attention {
     /// Equal pieces of work that units take one at a time: blocks of query rows of each head;
     /// decoding, one for each key/value head, cut along the context while the device is not full;
     /// backward, blocks of keys of each head.
-    fn work_items(&self, units: u64) -> u64 {
+    fn work_items(&self, device: &Device<'_>) -> u64 {
         if self.backward {
             self.batch * self.heads * self.context.div_ceil(BLOCK_CONTEXT)
         } else if self.decoding() {
             let rows = self.query * self.group();
             let blocks = self.batch * self.kv_heads * rows.div_ceil(BLOCK_ROWS);
             let most = self.seen().div_ceil(MIN_SPLIT).max(1);
-            blocks * units.div_ceil(blocks.max(1)).clamp(1, most)
+            let most = if device.has(Mechanism::Split) {
+                most
+            } else {
+                1
+            };
+            blocks * device.units.div_ceil(blocks.max(1)).clamp(1, most)
         } else {
             self.batch * self.heads * self.query.div_ceil(BLOCK_ROWS)
         }
@@ -142,18 +151,18 @@ impl Attention {
     /// Share of the units in use. A decoder's pieces are short and end at all times, several on a
     /// unit, so that no wave of them stands out: with waves counted, the decoding rows of the RTX
     /// PRO 6000 have a 90th percentile of error of 29 %, without 10 %.
-    fn share(&self, units: u64) -> f64 {
-        let items = self.work_items(units);
+    fn share(&self, device: &Device<'_>) -> f64 {
+        let items = self.work_items(device);
         if self.decoding() && !self.backward {
-            filled(items, units)
+            filled(items, device.units)
         } else {
-            occupancy(items, units)
+            occupancy(items, device)
         }
     }
 
     /// Computed over useful operations: rows up to the instruction's size, and the half of the
     /// diagonal blocks that the mask throws away.
-    fn padding(&self) -> f64 {
+    fn padding(&self, device: &Device<'_>) -> f64 {
         let (query, context) = (self.query as f64, self.seen() as f64);
         let visible = if self.window.is_some() {
             pairs_in_window(self.query, self.context, self.window)
@@ -172,7 +181,7 @@ impl Attention {
         // A window has a second edge, cut through blocks of context as the diagonal is.
         let cut = self.window.is_some_and(|window| window < self.context);
         let edges = if cut { 2.0 } else { 1.0 };
-        let fill = query * FILL_CONTEXT;
+        let fill = query * device.if_has(Mechanism::Fill, FILL_CONTEXT, 0.0);
         ((visible + edges * diagonal).min(query * context) + fill) / visible
     }
 
@@ -182,12 +191,13 @@ impl Attention {
     fn traffic(&self, device: &Device<'_>) -> f64 {
         if self.decoding() && !self.backward {
             let blocks = (self.batch * self.kv_heads).max(1);
-            let pieces = self.work_items(device.units) as f64 / blocks as f64;
-            let fill = 1.0 + pieces * FILL_CONTEXT / self.seen() as f64;
+            let pieces = self.work_items(device) as f64 / blocks as f64;
+            let fill = device.if_has(Mechanism::Fill, FILL_CONTEXT, 0.0);
+            let fill = 1.0 + pieces * fill / self.seen() as f64;
             let operands = self.operand_bytes();
-            stream_bytes(repeated_bytes(operands * fill, operands, device))
+            stream_bytes(repeated_bytes(operands * fill, operands, device), device)
         } else {
-            stream_bytes(activation_bytes(self.operand_bytes(), device))
+            stream_bytes(activation_bytes(self.operand_bytes(), device), device)
         }
     }
 
@@ -260,7 +270,7 @@ mod tests {
         let decode = cost(64, 1, 4096, true, false);
         let cache = 64.0 * 4096.0 * 8.0 * 128.0 * 2.0 * 2.0;
         let queries = 64.0 * 32.0 * 128.0 * 2.0 * 2.0;
-        let least = stream_bytes(cache + queries);
+        let least = stream_bytes(cache + queries, &Device::of_gpu(&a100()));
         let ratio = decode.vram_bytes / least;
         assert!((1.0..1.05).contains(&ratio), "{ratio}");
         assert_eq!(decode.alone_s(BANDWIDTH), decode.vram_bytes / BANDWIDTH);
@@ -313,7 +323,8 @@ mod tests {
         let cost = latent(16384, None);
         assert_eq!(cost.flops, 32.0 * 128.0 * 16384.0 * 2.0 * 1088.0);
         let queries = 32.0 * 128.0 * 1088.0 * 2.0;
-        let least = stream_bytes(32.0 * 16384.0 * 1152.0 + queries);
+        let bytes = 32.0 * 16384.0 * 1152.0 + queries;
+        let least = stream_bytes(bytes, &Device::of_gpu(&a100()));
         // 242 FLOP/B: on an A100 the units take longer than VRAM.
         let moved = least / BANDWIDTH;
         let computed = cost.flops / (RATE * FORWARD);

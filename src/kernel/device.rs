@@ -1,5 +1,6 @@
 //! What a device reaches: rates, bandwidth and times, drawn together from its file.
 
+use super::Mechanism;
 use crate::spec::{CpuSpec, GpuSpec, Precision};
 
 /// A device cannot compute in a format, nor in one that could stand in for it.
@@ -45,6 +46,8 @@ pub struct Device<'a> {
     shares: [f64; 8],
     /// Memory bandwidth that a large stream reaches \[B/s\].
     pub bandwidth: f64,
+    /// The datasheet's \[B/s\].
+    sheet_bandwidth: f64,
     /// Last-level cache \[B\].
     pub cache: f64,
     /// Time from one kernel to the next \[s\].
@@ -60,6 +63,8 @@ pub struct Device<'a> {
     /// Whether a decoder's keys and values were read just before, as where one kernel is timed over
     /// and over: what the cache holds of them is then read from there.
     pub repeated: bool,
+    /// What is taken out of the model, to see what it explains.
+    missing: Option<Mechanism>,
 }
 
 impl<'a> Device<'a> {
@@ -81,6 +86,7 @@ impl<'a> Device<'a> {
             peaks: figures.map(|figure| figure.as_ref().map_or(0.0, |figure| figure.value.0)),
             shares: FORMATS.map(share),
             bandwidth: vram_bandwidth(gpu),
+            sheet_bandwidth: gpu.memory.bandwidth.value.0,
             cache: gpu.memory.l2.as_ref().map_or(0.0, |l2| l2.value.0),
             launch_s: gpu.launch.value.0,
             attention: compute.attention.value.0,
@@ -91,6 +97,7 @@ impl<'a> Device<'a> {
             vector_side: MATRIX_SIDE,
             balance_reuse: GPU_BALANCE_REUSE,
             repeated: false,
+            missing: None,
         }
     }
 
@@ -112,6 +119,7 @@ impl<'a> Device<'a> {
             peaks,
             shares: [cpu.achievable.value.0; 8],
             bandwidth: memory.bandwidth.value.0 * memory.achievable.value.0,
+            sheet_bandwidth: memory.bandwidth.value.0,
             cache: memory.l2.as_ref().map_or(0.0, |l2| l2.value.0),
             launch_s: CPU_WAKE_S,
             attention: CPU_ATTENTION,
@@ -119,6 +127,43 @@ impl<'a> Device<'a> {
             vector_side: 1,
             balance_reuse: CPU_BALANCE_REUSE,
             repeated: false,
+            missing: None,
+        }
+    }
+
+    /// The same device as a model without one mechanism sees it.
+    pub fn without(self, mechanism: Mechanism) -> Self {
+        let mut device = Self {
+            missing: Some(mechanism),
+            ..self
+        };
+        match mechanism {
+            Mechanism::Launch => device.launch_s = 0.0,
+            Mechanism::Achievable => {
+                device.shares = [1.0; 8];
+                device.bandwidth = self.sheet_bandwidth;
+            }
+            _ => {}
+        }
+        device
+    }
+
+    /// What is taken out of the model.
+    pub fn missing(&self) -> Option<Mechanism> {
+        self.missing
+    }
+
+    /// Whether a mechanism works.
+    pub(super) fn has(&self, mechanism: Mechanism) -> bool {
+        self.missing != Some(mechanism)
+    }
+
+    /// A constant of a mechanism, or what stands for it where that is taken out.
+    pub(super) fn if_has(&self, mechanism: Mechanism, constant: f64, otherwise: f64) -> f64 {
+        if self.has(mechanism) {
+            constant
+        } else {
+            otherwise
         }
     }
 
@@ -146,16 +191,15 @@ impl<'a> Device<'a> {
         found.copied().ok_or_else(|| self.unsupported(precision))
     }
 
-    /// Checks that FP8 or FP4, if asked for, is a format of the device's own.
+    /// The format of activations in a workload of `precision`: its own, but for FP8 and FP4 that
+    /// run as a wider one, of which only what rests in memory is narrow and is unpacked on the way.
     ///
     /// # Errors
-    /// A wider format would stand in for it.
-    pub fn check_narrow(&self, precision: Precision) -> Result<(), Unsupported> {
+    /// There is no stand-in.
+    pub(super) fn held_as(&self, precision: Precision) -> Result<Precision, Unsupported> {
         let narrow = matches!(precision, Precision::Fp8 | Precision::Fp4);
-        if narrow && self.runs_as(precision)? != precision {
-            return Err(self.unsupported(precision));
-        }
-        Ok(())
+        let runs_as = self.runs_as(precision)?;
+        Ok(if narrow { runs_as } else { precision })
     }
 
     /// Side that products in a format are padded to: that of a systolic array or of a matrix tile.
@@ -219,12 +263,12 @@ impl<'a> Device<'a> {
 /// on vector units are cut alike.
 const MATRIX_SIDE: u64 = 16;
 
-/// On a GPU, where operands come through shared memory. Fitted on the A100, A40, H100, L40S and B200
-/// GEMM rows of the calibration set: flat from 6 to 12.
+/// On a GPU, where operands come through shared memory. Fitted on the A100, A40, H100, L40S and
+/// B200 GEMM rows of the calibration set: flat from 6 to 12.
 const GPU_BALANCE_REUSE: f64 = 8.0;
 
 /// On a CPU: a core loads two vectors and issues two multiply-adds a clock (Intel 64 and IA-32
-/// Optimization Reference Manual, Skylake and later; AMD's guides for Zen 2 and later say the same).
+/// Optimization Reference Manual, Skylake and later; AMD's guides say the same from Zen 2 on).
 const CPU_BALANCE_REUSE: f64 = 1.0;
 
 /// Time to wake a pool of threads on a CPU \[s\]: reasoned, a few times the 1 us of a futex.
@@ -241,11 +285,9 @@ fn index(precision: Precision) -> usize {
 /// Rate of matrix products of a GPU in a workload's format \[FLOP/s\], from the datasheet.
 ///
 /// # Errors
-/// The format and its stand-ins are all absent, or it is FP8 or FP4 and not the GPU's own.
+/// The format and its stand-ins are all absent.
 pub fn peak(gpu: &GpuSpec, precision: Precision) -> Result<f64, Unsupported> {
-    let device = Device::of_gpu(gpu);
-    device.check_narrow(precision)?;
-    device.peak(precision)
+    Device::of_gpu(gpu).peak(precision)
 }
 
 /// VRAM bandwidth a large stream reaches \[B/s\].
@@ -287,6 +329,7 @@ mod tests {
         let device = Device::of_gpu(&gpu);
         assert_eq!(device.runs_as(Precision::Bf16), Ok(Precision::Fp16));
         assert_eq!(device.runs_as(Precision::Fp8), Ok(Precision::Fp16));
+        assert_eq!(peak(&gpu, Precision::Fp8), Ok(312e12));
         assert_eq!(device.runs_as(Precision::Tf32), Ok(Precision::Fp32));
         let error = device.peak(Precision::Int8).expect_err("no int8");
         assert_eq!(

@@ -7,7 +7,7 @@
 
 use super::device::{Device, Unsupported};
 use super::share::{busy_units, occupancy, overlapped, ramp_s, repeated_bytes, stream_bytes};
-use super::{KernelCost, Tiling};
+use super::{KernelCost, Mechanism, Tiling};
 use crate::model::element_bytes;
 use crate::spec::Precision;
 
@@ -78,6 +78,15 @@ impl Gemm {
         }
     }
 
+    /// The product as the device reads it: where a narrow format runs as a wider one, only the
+    /// weights are narrow, at rest.
+    fn as_run(self, device: &Device<'_>) -> Result<Self, Unsupported> {
+        Ok(Self {
+            precision: device.held_as(self.precision)?,
+            ..self
+        })
+    }
+
     /// Bytes of A and B of one product.
     fn operands(&self) -> f64 {
         let a = self.m as f64 * element_bytes(self.precision);
@@ -123,6 +132,7 @@ struct Cut {
 
 /// The cheapest way to compute a product.
 pub(super) fn cost(gemm: Gemm, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
+    let gemm = gemm.as_run(device)?;
     let units = Units::of(gemm, device)?;
     let unpack_s = unpack(gemm, device)?;
     let first = Cut::new(gemm, device, units, largest(units.side));
@@ -196,13 +206,14 @@ impl Cut {
     fn splits(&self, gemm: Gemm, device: &Device<'_>, split: u64) -> bool {
         let useful = (gemm.k / split) as f64 >= 2.0 * PIPELINE_STEPS;
         let idle = self.tiles * split / 2 < 2 * device.units;
-        split <= MAX_SPLIT && useful && idle && gemm.precision != Precision::Fp4
+        let may = gemm.precision != Precision::Fp4 && device.has(Mechanism::Split);
+        may && split <= MAX_SPLIT && useful && idle
     }
 
     /// Compute units' time and share, VRAM traffic and launches of one split.
     fn demands(&self, gemm: Gemm, device: &Device<'_>, split: u64, unpack_s: f64) -> Demands {
-        let compute_s =
-            self.step_s * (self.depth as f64 + split as f64 * PIPELINE_STEPS) + unpack_s;
+        let fill = device.if_has(Mechanism::Fill, PIPELINE_STEPS, 0.0);
+        let compute_s = self.step_s * (self.depth as f64 + split as f64 * fill) + unpack_s;
         // A split writes and reads FP32 partial sums, and a second kernel adds them.
         let (partial, launches) = if split > 1 {
             let results = (gemm.m * gemm.batch) as f64 * gemm.n as f64;
@@ -211,10 +222,10 @@ impl Cut {
             (0.0, 1.0)
         };
         let moved = repeated_bytes(self.bytes + partial, self.bytes, device);
-        let vram_bytes = stream_bytes(moved);
+        let vram_bytes = stream_bytes(moved, device);
         Demands {
             compute_s: compute_s.max(busy_units(vram_bytes, device)),
-            share: occupancy(self.tiles * split, device.units),
+            share: occupancy(self.tiles * split, device),
             vram_bytes,
             launch_s: launches * device.launch_s + ramp_s(device),
         }
@@ -223,7 +234,7 @@ impl Cut {
     fn seconds(&self, gemm: Gemm, device: &Device<'_>, split: u64, unpack_s: f64) -> f64 {
         let demands = self.demands(gemm, device, split, unpack_s);
         let moving = demands.vram_bytes / device.bandwidth;
-        demands.launch_s + overlapped(demands.compute_s / demands.share, moving)
+        demands.launch_s + overlapped(demands.compute_s / demands.share, moving, device)
     }
 
     fn cost(&self, gemm: Gemm, device: &Device<'_>, split: u64, unpack_s: f64) -> KernelCost {
@@ -258,7 +269,7 @@ struct Demands {
 /// the device gives, so that R/(R + that) is left.
 fn efficiency([a, b]: [u64; 2], device: &Device<'_>) -> f64 {
     let reuse = (a * b) as f64 / (a + b) as f64;
-    reuse / (reuse + device.balance_reuse)
+    reuse / (reuse + device.if_has(Mechanism::Reuse, device.balance_reuse, 0.0))
 }
 
 /// VRAM traffic \[B\]: A, B and C once. Where A and B together exceed the last-level cache, each
@@ -267,9 +278,10 @@ fn efficiency([a, b]: [u64; 2], device: &Device<'_>) -> f64 {
 fn traffic(gemm: Gemm, device: &Device<'_>, [rows, columns]: [u64; 2]) -> f64 {
     let [m, n, k] = [gemm.m, gemm.n, gemm.k].map(|side| side as f64);
     let operands = gemm.operands();
-    let loaded = if operands > device.cache {
+    let cache = device.if_has(Mechanism::Cache, device.cache, 0.0);
+    let loaded = if operands > cache {
         let wave = device.units as f64 * (rows * columns) as f64;
-        let area = wave.max(device.cache / CACHE_PER_RESULT);
+        let area = wave.max(cache / CACHE_PER_RESULT);
         let blocks = (m * n / area).max(1.0);
         let [block_m, block_n] = block(m, n, area);
         let width = element_bytes(gemm.precision);
@@ -399,7 +411,9 @@ mod tests {
         let cost = |m, n, k| cost(gemm(m, n, k), &device).expect("supported");
         let one = cost(1, 1, 1);
         assert_eq!(one.tiling.map(|t| [t.rows, t.columns]), Some([256, 256]));
-        assert_eq!(one.compute_device_s, cost(256, 256, 256).compute_device_s);
+        let tile = 2.0 * 256.0 * 256.0 * (256.0 + PIPELINE_STEPS) / RATE;
+        let ratio = one.compute_device_s / tile;
+        assert!((1.0..1.05).contains(&ratio), "{ratio}");
         assert!(
             cost(257, 256, 8192).compute_device_s > 1.9 * cost(256, 256, 8192).compute_device_s
         );
@@ -412,7 +426,8 @@ mod tests {
         let one = Gemm::plain([1, 8192, 8192, 1], Precision::Fp32);
         let cost = cost(one, &device).expect("supported");
         let weights = 8192.0 * 8192.0 * 4.0;
-        let ratio = cost.alone_s(device.bandwidth) * device.bandwidth / stream_bytes(weights);
+        let ratio =
+            cost.alone_s(device.bandwidth) * device.bandwidth / stream_bytes(weights, &device);
         assert!((1.0..1.1).contains(&ratio), "{ratio}");
     }
 
@@ -432,6 +447,19 @@ mod tests {
         assert!((2.5..4.0).contains(&few), "{few}");
         let many = time(gemm(8192, 16384, 16384)) / time(four_bit(8192));
         assert!((0.97..1.0).contains(&many), "{many}");
+    }
+
+    #[test]
+    fn narrow_formats_that_a_device_lacks_are_narrow_weights() {
+        let gpu = a100();
+        let device = Device::of_gpu(&gpu);
+        let sides = [16, 8192, 8192, 1];
+        let lacking = cost(Gemm::plain(sides, Precision::Fp8), &device);
+        let unpacked = Gemm {
+            weight_bytes: 1.0,
+            ..Gemm::plain(sides, Precision::Bf16)
+        };
+        assert_eq!(lacking, cost(unpacked, &device));
     }
 
     proptest! {

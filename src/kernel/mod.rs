@@ -9,10 +9,12 @@ mod device;
 #[cfg(test)]
 mod examples;
 mod gemm;
+mod mechanism;
 mod share;
 mod stream;
 
 pub use device::{Device, FORMATS, Unsupported, format_name, peak, vram_bandwidth};
+pub use mechanism::Mechanism;
 
 use crate::model::{Operator, Shape};
 use crate::spec::GpuSpec;
@@ -104,7 +106,7 @@ impl KernelCost {
     fn with_collisions(self, device: &Device<'_>) -> Self {
         let compute = self.compute_device_s / self.compute_share;
         let moving = self.vram_bytes / device.bandwidth;
-        let time = share::overlapped(compute, moving);
+        let time = share::overlapped(compute, moving, device);
         if moving >= compute {
             Self {
                 vram_bytes: time * device.bandwidth,
@@ -124,15 +126,12 @@ impl KernelCost {
     }
 }
 
-/// What an operator of a workload asks of a GPU. A workload in FP8 or FP4 needs a GPU that has the
-/// format: no framework unpacks both operands of every product.
+/// What an operator of a workload asks of a GPU.
 ///
 /// # Errors
 /// The device cannot compute in the operator's format.
 pub fn cost(op: &Operator, gpu: &GpuSpec) -> Result<KernelCost, Unsupported> {
-    let device = Device::of_gpu(gpu);
-    device.check_narrow(op.precision)?;
-    cost_on(op, &device)
+    cost_on(op, &Device::of_gpu(gpu))
 }
 
 /// What an operator asks of a device.

@@ -1,5 +1,6 @@
 //! How many compute units a kernel holds, for how long, and how computing and moving overlap.
 
+use super::Mechanism;
 use super::device::Device;
 
 /// Share of the units that together draw the full VRAM bandwidth: reasoned, not fitted. By Little's
@@ -42,7 +43,7 @@ pub(super) fn activation_bytes(bytes: f64, device: &Device<'_>) -> f64 {
 /// Time from a tiled kernel's start to its first operands and from its last result to its end
 /// \[s\].
 pub(super) fn ramp_s(device: &Device<'_>) -> f64 {
-    RAMP_CLOCKS / device.clock_hz
+    device.if_has(Mechanism::Ramp, RAMP_CLOCKS, 0.0) / device.clock_hz
 }
 
 /// Traffic of a kernel that touches `footprint` bytes, as bytes of a VRAM stream: where it is timed
@@ -58,6 +59,7 @@ pub(super) fn repeated_bytes(bytes: f64, footprint: f64, device: &Device<'_>) ->
 /// half of that, and none from the whole on; the cache's part counts as much less VRAM traffic as
 /// the cache is faster.
 fn from_cache(bytes: f64, footprint: f64, kept: f64, device: &Device<'_>) -> f64 {
+    let kept = device.if_has(Mechanism::Cache, kept, 0.0);
     let cached = (2.0 - 2.0 * footprint / kept.max(1.0)).clamp(0.0, 1.0);
     let cache_rate = CACHE_BYTES_PER_CLOCK * device.units as f64 * device.clock_hz;
     let relative = (device.bandwidth / cache_rate).min(1.0);
@@ -65,15 +67,18 @@ fn from_cache(bytes: f64, footprint: f64, kept: f64, device: &Device<'_>) -> f64
 }
 
 /// Operand traffic in bytes of a plain stream.
-pub(super) fn stream_bytes(operands: f64) -> f64 {
-    operands / OPERAND_BANDWIDTH
+pub(super) fn stream_bytes(operands: f64, device: &Device<'_>) -> f64 {
+    operands / device.if_has(Mechanism::Tiles, OPERAND_BANDWIDTH, 1.0)
 }
 
-/// Mean share of `units` in use while `tasks` equal tasks run in waves, in (0, 1\].
-pub(super) fn occupancy(tasks: u64, units: u64) -> f64 {
+/// Mean share of a device's units in use while `tasks` equal tasks run in waves, in (0, 1\].
+pub(super) fn occupancy(tasks: u64, device: &Device<'_>) -> f64 {
+    if !device.has(Mechanism::Waves) {
+        return filled(tasks, device.units);
+    }
     let tasks = tasks.max(1);
-    let waves = tasks.div_ceil(units.max(1));
-    tasks as f64 / (waves * units.max(1)) as f64
+    let waves = tasks.div_ceil(device.units);
+    tasks as f64 / (waves * device.units) as f64
 }
 
 /// Share of `units` that so many tasks fill at most, several on one unit, in (0, 1\].
@@ -84,7 +89,7 @@ pub(super) fn filled(tasks: u64, units: u64) -> f64 {
 /// Unit time to move so many bytes \[device-seconds\], each unit at its largest share of the
 /// bandwidth: a kernel on few units cannot draw all of it.
 pub(super) fn busy_units(vram_bytes: f64, device: &Device<'_>) -> f64 {
-    UNITS_FOR_VRAM * vram_bytes / device.bandwidth
+    device.if_has(Mechanism::Little, UNITS_FOR_VRAM, 0.0) * vram_bytes / device.bandwidth
 }
 
 /// Time of computing for `compute_s` while moving for `move_s` \[s\]: (c⁴ + m⁴)^¼.
@@ -94,7 +99,10 @@ pub(super) fn busy_units(vram_bytes: f64, device: &Device<'_>) -> f64 {
 /// The exponent was fitted on the GEMM rows of the calibration set (A100, A40, H100, L40S, B200,
 /// V100, MI210): mean |log error| 0.071, 0.066, 0.065, 0.067 and 0.069 for 2, 3, 4, 6 and no
 /// collision at all.
-pub(super) fn overlapped(compute_s: f64, move_s: f64) -> f64 {
+pub(super) fn overlapped(compute_s: f64, move_s: f64, device: &Device<'_>) -> f64 {
+    if !device.has(Mechanism::Collisions) {
+        return compute_s.max(move_s);
+    }
     let fourth = |time: f64| (time * time) * (time * time);
     (fourth(compute_s) + fourth(move_s)).sqrt().sqrt()
 }
@@ -106,10 +114,12 @@ mod tests {
 
     #[test]
     fn occupancy_is_tasks_over_waves() {
-        assert_eq!(occupancy(54, 108), 0.5);
-        assert_eq!(occupancy(108, 108), 1.0);
-        assert_eq!(occupancy(109, 108), 109.0 / 216.0);
-        assert_eq!(occupancy(0, 108), 1.0 / 108.0);
+        let gpu = a100();
+        let of = |tasks| occupancy(tasks, &Device::of_gpu(&gpu));
+        assert_eq!(of(54), 0.5);
+        assert_eq!(of(108), 1.0);
+        assert_eq!(of(109), 109.0 / 216.0);
+        assert_eq!(of(0), 1.0 / 108.0);
     }
 
     #[test]
@@ -122,10 +132,12 @@ mod tests {
 
     #[test]
     fn overlap_is_never_less_than_either_and_never_more_than_both() {
+        let gpu = a100();
+        let device = Device::of_gpu(&gpu);
         for (a, b) in [(1.0, 0.0), (1.0, 0.5), (1.0, 1.0), (3.0, 4.0)] {
-            let time = overlapped(a, b);
+            let time = overlapped(a, b, &device);
             assert!(time >= f64::max(a, b) && time <= a + b, "{a} {b} {time}");
         }
-        assert!((overlapped(1.0, 1.0) - 2f64.powf(0.25)).abs() < 1e-15);
+        assert!((overlapped(1.0, 1.0, &device) - 2f64.powf(0.25)).abs() < 1e-15);
     }
 }

@@ -8,7 +8,7 @@ use super::gradients::Buckets;
 use super::loaded::network;
 use super::pipeline::{Parts, Pipeline};
 use super::placement::Placement;
-use super::range::{check_precision, check_tokens, within};
+use super::range::{check_precision, check_tokens, stand_ins, within};
 use super::sharded::Sharded;
 use super::task::{Plan, Unit};
 use crate::catalog::Catalog;
@@ -65,7 +65,11 @@ pub(super) fn plan(
         phases: vec![step.builder.finish("step", 1.0)],
         produced: tokens as f64,
         unit: Unit::Tokens,
-        facts: facts(spec, &job, &placement),
+        facts: [
+            facts(spec, &job, &placement),
+            stand_ins(fabric, &placement, spec.precision.value),
+        ]
+        .concat(),
         gpus: placement.gpus(),
         ranks: placement.ranks,
     })

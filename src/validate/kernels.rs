@@ -8,7 +8,7 @@ use super::{Row, Subject};
 use crate::catalog::Catalog;
 use crate::collective::{Communicator, Operation};
 use crate::fabric::Fabric;
-use crate::kernel::{Device, cost_on};
+use crate::kernel::{Device, Mechanism, cost_on};
 use crate::report::draw::Measure;
 use crate::spec::{CampaignSpec, Diagnostic, GpuSpec, Kind, LibrarySpec};
 use crate::topology::expand;
@@ -27,6 +27,7 @@ pub struct Kernels {
     pub(super) devices: BTreeMap<String, Arc<GpuSpec>>,
     /// How each source timed, by what the column `source` says.
     campaigns: BTreeMap<String, Arc<CampaignSpec>>,
+    missing: Option<Mechanism>,
 }
 
 impl Kernels {
@@ -52,13 +53,25 @@ impl Kernels {
             library: catalog.get(LIBRARY)?,
             devices,
             campaigns,
+            missing: None,
         })
+    }
+
+    /// Predictions of the model without a mechanism.
+    pub fn without(self, mechanism: Mechanism) -> Self {
+        Self {
+            missing: Some(mechanism),
+            ..self
+        }
     }
 
     /// Time of a row's operators on its device \[s\].
     fn seconds(&self, row: &Row<'_>) -> Result<f64, String> {
         let gpu = self.device(row)?;
         let mut device = Device::of_gpu(gpu);
+        if let Some(mechanism) = self.missing {
+            device = device.without(mechanism);
+        }
         let campaign = self.campaigns.get(row.text("source")).map(AsRef::as_ref);
         device.repeated = campaign.is_some_and(CampaignSpec::repeats);
         let mut seconds = campaign.map_or(0.0, CampaignSpec::host_s);

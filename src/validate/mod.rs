@@ -15,6 +15,7 @@ mod page;
 mod record;
 mod score;
 mod unseen;
+mod without;
 
 pub use accuracy::accuracy_file;
 pub use chart::scatters;
@@ -26,6 +27,7 @@ pub use page::{markdown, text};
 pub use record::{GroupRecord, RowRecord, ValidationRecord, annotated_csv};
 pub use score::{Summary, kendall_tau};
 pub use unseen::UnseenKernels;
+pub use without::{ClassWithout, WithoutRecord, without};
 
 use rayon::prelude::*;
 

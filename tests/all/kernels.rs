@@ -53,6 +53,47 @@ fn formats_that_run_as_another_say_so() {
 }
 
 #[test]
+fn a_workload_in_a_format_that_the_machine_lacks_says_what_it_runs_as() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |precision: &str| {
+        let file = folder.path().join(format!("{precision}.yaml"));
+        let text = format!(
+            "kind: inference\nname: {precision}\nmodel: llama2-7b\nprecision: {precision}\n\
+             parallel: {{tensor: 1}}\nbatch: 8\nprompt: 512\noutput: 64\nframework: vllm-0\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        json(&["run", "dgx-a100-80gb", file.to_str().unwrap()])
+    };
+    let (narrow, wide) = (run("fp8"), run("bf16"));
+    let why = "bf16 (a100-sxm-80gb has no fp8)";
+    assert_eq!(narrow["facts"]["runs as"], why);
+    assert!(wide["facts"]["runs as"].is_null());
+    // Decoding waits for weights, of which there are half as many bytes.
+    let step = |record: &Value| record["step_time_s"].as_f64().unwrap();
+    assert!(step(&narrow) < step(&wide));
+}
+
+#[test]
+fn attention_comes_in_all_its_forms() {
+    let time = |operator: &str, sizes: &[&str]| {
+        let on = ["--on", "h100-sxm-80gb"];
+        let records = json(&[&["kernel", operator], sizes, &on[..]].concat());
+        records[0]["time_s"].as_f64().unwrap()
+    };
+    let context = ["--batch", "32", "--context", "32768"];
+    let decode = time("decode", &context);
+    assert!(time("window-decode", &context) < decode / 10.0);
+    let paged = time("paged-decode", &context);
+    assert!((1.0..1.01).contains(&(paged / decode)));
+    // 576 numbers a token for all heads against 2048 of eight.
+    assert!(time("latent-decode", &context) < decode / 2.0);
+    let prompt = ["--query", "16384", "--context", "16384"];
+    let attention = time("attention", &prompt);
+    assert!(time("window-attention", &prompt) < attention / 4.0);
+    assert!(time("latent-attention", &prompt) > attention);
+}
+
+#[test]
 fn bad_input_gets_one_clear_message() {
     for (arguments, message) in [
         (&["kernel", "gem", "--on", "t4"][..], "did you mean `gemm`?"),
