@@ -86,8 +86,8 @@ pub struct Args {
     /// Width of the rotated part of its keys.
     #[arg(long, value_parser = sizes)]
     rotary: Option<Sizes>,
-    /// Predict it also without a mechanism of the model: achievable, launch, ramp, cache, waves,
-    /// reuse, fill, split, tiles, little or collisions.
+    /// Predict it also without a mechanism of the model: achievable, power, launch, ramp, cache,
+    /// waves, reuse, fill, split, tiles, little or collisions.
     #[arg(long, value_name = "MECHANISM")]
     without: Vec<String>,
     /// Draw the devices' rooflines with the operators on them (needs -o).

@@ -22,7 +22,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     split: Option<String>,
     /// Predict kernels also without a mechanism of the model, to see what it explains: achievable,
-    /// launch, ramp, cache, waves, reuse, fill, split, tiles, little or collisions.
+    /// power, launch, ramp, cache, waves, reuse, fill, split, tiles, little or collisions.
     #[arg(long, value_name = "MECHANISM")]
     without: Option<String>,
     /// Write the annotated CSV, JSON, charts and a page into this folder.

@@ -1,6 +1,6 @@
 //! Attention: fused (scores stay on chip) and as separate products with a softmax between.
 
-use super::device::{Device, Unsupported};
+use super::device::{Device, UNITS_FOR_BANDWIDTH, Unsupported};
 use super::share::{
     activation_bytes, busy_units, filled, occupancy, ramp_s, repeated_bytes, stream_bytes,
 };
@@ -67,6 +67,8 @@ pub(super) fn fused(a: Attention, device: &Device<'_>) -> Result<KernelCost, Uns
     let gradient = if a.backward { BACKWARD } else { 1.0 };
     let rate = device.rate(a.precision)? * device.attention * gradient;
     let vram_bytes = a.traffic(device);
+    let share = a.share(device);
+    let compute_s = a.flops * a.padding(device) / rate;
     // The gradient has a kernel before it (sums of O · dO) and one after (dQ to its format), a cut
     // context one that joins its parts.
     let kernels = match (a.backward, a.decoding()) {
@@ -76,8 +78,8 @@ pub(super) fn fused(a: Attention, device: &Device<'_>) -> Result<KernelCost, Uns
     };
     Ok(KernelCost {
         launch_s: kernels * device.launch_s + ramp_s(device),
-        compute_device_s: (a.flops * a.padding(device) / rate).max(busy_units(vram_bytes, device)),
-        compute_share: a.share(device),
+        compute_device_s: compute_s.max(busy_units(vram_bytes, UNITS_FOR_BANDWIDTH, device)),
+        compute_share: share,
         vram_bytes,
         flops: a.flops,
         tiling: None,

@@ -224,7 +224,7 @@ impl Cut {
         let moved = repeated_bytes(self.bytes + partial, self.bytes, device);
         let vram_bytes = stream_bytes(moved, device);
         Demands {
-            compute_s: compute_s.max(busy_units(vram_bytes, device)),
+            compute_s: compute_s.max(busy_units(vram_bytes, device.units_for_bandwidth, device)),
             share: occupancy(self.tiles * split, device),
             vram_bytes,
             launch_s: launches * device.launch_s + ramp_s(device),
@@ -239,9 +239,10 @@ impl Cut {
 
     fn cost(&self, gemm: Gemm, device: &Device<'_>, split: u64, unpack_s: f64) -> KernelCost {
         let demands = self.demands(gemm, device, split, unpack_s);
+        let gain = device.clock_gain(demands.compute_s / demands.share);
         KernelCost {
             launch_s: demands.launch_s,
-            compute_device_s: demands.compute_s,
+            compute_device_s: demands.compute_s / gain,
             compute_share: demands.share,
             vram_bytes: demands.vram_bytes,
             flops: gemm.flops(),

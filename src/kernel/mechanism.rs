@@ -10,6 +10,8 @@ pub enum Mechanism {
     Ramp,
     /// Rates below the datasheet's.
     Achievable,
+    /// Clocks that fall while a run lasts.
+    Power,
     /// Pieces of work that come in whole waves over the units.
     Waves,
     /// Small tiles that fetch more than they multiply.
@@ -30,8 +32,9 @@ pub enum Mechanism {
 
 impl Mechanism {
     /// All mechanisms, in the order in which the page on kernels derives them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Achievable,
+        Self::Power,
         Self::Launch,
         Self::Ramp,
         Self::Cache,
@@ -50,6 +53,7 @@ impl Mechanism {
             Self::Launch => "launch",
             Self::Ramp => "ramp",
             Self::Achievable => "achievable",
+            Self::Power => "power",
             Self::Waves => "waves",
             Self::Reuse => "reuse",
             Self::Fill => "fill",
@@ -84,12 +88,21 @@ mod tests {
     }
 
     #[test]
-    fn taking_one_out_matters_somewhere_and_only_a_cut_or_a_cache_ever_helped() {
-        let gpu = a100();
+    fn taking_one_out_matters_somewhere_and_some_only_ever_helped() {
+        let mut gpu = a100();
+        gpu.compute.boost = Some(crate::spec::Figure {
+            value: 0.3,
+            source: "t".into(),
+            note: None,
+            estimate: false,
+        });
         let full = Device::of_gpu(&gpu);
         for mechanism in Mechanism::ALL {
             let without = full.without(mechanism);
-            let helps = matches!(mechanism, Mechanism::Split | Mechanism::Cache);
+            let helps = matches!(
+                mechanism,
+                Mechanism::Split | Mechanism::Cache | Mechanism::Power
+            );
             let mut differs = false;
             for named in &NAMED_OPERATORS {
                 for (m, query) in [(1, 1), (128, 128), (3000, 3000)] {

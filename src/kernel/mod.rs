@@ -126,12 +126,12 @@ impl KernelCost {
     }
 }
 
-/// What an operator of a workload asks of a GPU.
+/// What an operator asks of a GPU that has been busy for a while.
 ///
 /// # Errors
 /// The device cannot compute in the operator's format.
 pub fn cost(op: &Operator, gpu: &GpuSpec) -> Result<KernelCost, Unsupported> {
-    cost_on(op, &Device::of_gpu(gpu))
+    cost_on(op, &Device::of_gpu(gpu).busy())
 }
 
 /// What an operator asks of a device.

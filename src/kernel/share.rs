@@ -3,12 +3,6 @@
 use super::Mechanism;
 use super::device::Device;
 
-/// Share of the units that together draw the full VRAM bandwidth: reasoned, not fitted. By Little's
-/// law each of all units needs bandwidth · latency / units bytes in flight (A100: about 1.8 TB/s ·
-/// 600 ns / 108 = 10 kB); a tiled kernel's loads in flight cover at least twice that (two stages of
-/// a 128 × 128 tile and 32 steps of K in 16 bit are 32 kB).
-const UNITS_FOR_VRAM: f64 = 0.5;
-
 /// Bandwidth of a product's or attention's operands relative to a plain stream's: loads come in
 /// tiles, and VRAM idles while units change from one to the next. Weight-bound GEMMs (m of 1 to 16)
 /// of the calibration set on A100, H100, A40 and RTX PRO 6000 tend to this share of what streams
@@ -87,9 +81,9 @@ pub(super) fn filled(tasks: u64, units: u64) -> f64 {
 }
 
 /// Unit time to move so many bytes \[device-seconds\], each unit at its largest share of the
-/// bandwidth: a kernel on few units cannot draw all of it.
-pub(super) fn busy_units(vram_bytes: f64, device: &Device<'_>) -> f64 {
-    device.if_has(Mechanism::Little, UNITS_FOR_VRAM, 0.0) * vram_bytes / device.bandwidth
+/// bandwidth, where `share` of the units together draw all of it: a kernel on few cannot.
+pub(super) fn busy_units(vram_bytes: f64, share: f64, device: &Device<'_>) -> f64 {
+    device.if_has(Mechanism::Little, share, 0.0) * vram_bytes / device.bandwidth
 }
 
 /// Time of computing for `compute_s` while moving for `move_s` \[s\]: (c⁴ + m⁴)^¼.
@@ -126,7 +120,7 @@ mod tests {
     fn a_quarter_of_the_units_draws_half_the_bandwidth() {
         let gpu = a100();
         let device = Device::of_gpu(&gpu);
-        let alone = busy_units(1e9, &device) / 0.25;
+        let alone = busy_units(1e9, 0.5, &device) / 0.25;
         assert_eq!(alone, 2.0 * 1e9 / device.bandwidth);
     }
 

@@ -89,6 +89,14 @@ pub struct Compute {
     /// Side of its systolic arrays: products are padded to it; the family's where absent.
     #[serde(default, deserialize_with = "above_zero_if_any")]
     pub array: Option<Figure<u32>>,
+    /// How much faster than `achievable` large products run before the power limit lowers the
+    /// clock, relative; nothing where absent.
+    #[serde(default, deserialize_with = "above_zero_if_any")]
+    pub boost: Option<Figure<f64>>,
+    /// Share of the units that together draw the full VRAM bandwidth in a tiled kernel, above 1
+    /// where even all of them cannot; the family's where absent.
+    #[serde(default, deserialize_with = "above_zero_if_any")]
+    pub units_for_bandwidth: Option<Figure<f64>>,
 }
 
 /// Dense peak rates with FP32 (or INT32) accumulation; a multiply-add counts as two.
@@ -227,6 +235,9 @@ pub struct FamilySpec {
     /// Side of the systolic arrays or matrix tiles that products are padded to.
     #[serde(default, deserialize_with = "above_zero_if_any")]
     pub array: Option<Figure<u32>>,
+    /// Share of the units that together draw the full VRAM bandwidth in a tiled kernel.
+    #[serde(default, deserialize_with = "above_zero_if_any")]
+    pub units_for_bandwidth: Option<Figure<f64>>,
     /// Share of the memory's bandwidth that a large stream reaches.
     pub memory: Figure<Share>,
     /// Shortest time from one kernel to the next.
@@ -248,7 +259,8 @@ impl FamilySpec {
         }
         self.fill(&mut compute.achievable, &self.achievable);
         self.fill(&mut compute.attention, &self.attention);
-        self.fill_array(&mut compute.array);
+        self.fill_if_any(&mut compute.array, &self.array);
+        self.fill_if_any(&mut compute.units_for_bandwidth, &self.units_for_bandwidth);
         self.fill(&mut gpu.memory.achievable, &self.memory);
         self.fill(&mut gpu.launch, &self.launch);
     }
@@ -256,7 +268,7 @@ impl FamilySpec {
     /// Fills in what a CPU's file leaves to its family.
     pub fn complete_cpu(&self, cpu: &mut CpuSpec) {
         self.fill(&mut cpu.achievable, &self.achievable);
-        self.fill_array(&mut cpu.array);
+        self.fill_if_any(&mut cpu.array, &self.array);
         self.fill(&mut cpu.memory.achievable, &self.memory);
     }
 
@@ -266,9 +278,9 @@ impl FamilySpec {
         }
     }
 
-    fn fill_array(&self, own: &mut Option<Figure<u32>>) {
+    fn fill_if_any<T: Clone>(&self, own: &mut Option<Figure<T>>, family: &Option<Figure<T>>) {
         if own.is_none() {
-            *own = self.array.as_ref().map(|side| self.figure(side));
+            *own = family.as_ref().map(|figure| self.figure(figure));
         }
     }
 
