@@ -266,7 +266,7 @@ impl<'a> Device<'a> {
         }
     }
 
-    fn unsupported(&self, wanted: Precision) -> Unsupported {
+    pub(super) fn unsupported(&self, wanted: Precision) -> Unsupported {
         let available: Vec<&str> = FORMATS
             .into_iter()
             .filter(|format| self.peaks[index(*format)] > 0.0)

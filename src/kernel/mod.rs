@@ -167,6 +167,14 @@ pub fn cost_on(op: &Operator, device: &Device<'_>) -> Result<KernelCost, Unsuppo
             bytes,
             flops,
         } => stream::rows([rows, width], bytes, flops, device),
+        Shape::ShapedAttention { .. } | Shape::Attention { .. } => attention_on(op, device),
+    }
+}
+
+/// What attention, of either shape, asks of a device.
+fn attention_on(op: &Operator, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
+    let precision = op.precision;
+    match op.shape {
         Shape::ShapedAttention {
             batch,
             query,
@@ -227,5 +235,7 @@ pub fn cost_on(op: &Operator, device: &Device<'_>) -> Result<KernelCost, Unsuppo
                 attention::unfused(shape, device)
             }
         }
+        // Products and streams are handled by the caller.
+        _ => Err(device.unsupported(precision)),
     }
 }

@@ -176,8 +176,8 @@ pub fn visible_pairs(query: u64, context: u64, causal: bool) -> f64 {
     }
 }
 
-/// Pairs of a new token and a token it sees where none sees more than `window`: Σ min(i, w) over the
-/// places i of the new tokens.
+/// Pairs of a new token and a token it sees where none sees more than `window`: Σ min(i, w) over
+/// the places i of the new tokens.
 pub fn pairs_in_window(query: u64, context: u64, window: Option<u64>) -> f64 {
     let window = window.unwrap_or(context).min(context);
     // New tokens whose whole past lies in the window.
