@@ -33,10 +33,16 @@ const TILES: [[u64; 2]; 14] = [
 /// Flat tiles of a CPU's vector units, for which one row is as good as many.
 const VECTOR_TILES: [[u64; 2]; 4] = [[4, 64], [64, 4], [1, 64], [64, 1]];
 
-/// Longer side that a tile of block-scaled 4-bit numbers has at least: their matrix instruction has
-/// no smaller one (PTX ISA, `tcgen05.mma` with `block_scale`: M of 128 or 256), and the kernels do
-/// not cut K.
+/// Sides that a tile of block-scaled 4-bit numbers has at least: the scales of both operands lie in
+/// blocks of 128 rows (cuBLAS, "1D Block Scaling Factors Layout"), their matrix instruction has no
+/// smaller M (PTX ISA, `tcgen05.mma` with `block_scale`), and the kernels do not cut K.
 const FP4_SIDE: u64 = 128;
+
+/// How many times as many units it takes to draw the full bandwidth where numbers have 4 bits: a
+/// stage of as many of them holds a quarter of the bytes, and its scales come in small loads of
+/// their own. Fitted on aicg-0257 to -0270 (B200, products of 1 and 128 rows); aicg-0393 to -0398
+/// (GB200) agree.
+const FP4_UNITS: f64 = 2.9;
 
 /// Largest number of parts of K.
 const MAX_SPLIT: u64 = 32;
@@ -93,6 +99,15 @@ impl Gemm {
         (a + self.n as f64 * self.weight_bytes) * self.k as f64
     }
 
+    /// Share of the units that together draw the full VRAM bandwidth.
+    fn units_for_bandwidth(&self, device: &Device<'_>) -> f64 {
+        let factor = match self.precision {
+            Precision::Fp4 => FP4_UNITS,
+            _ => 1.0,
+        };
+        factor * device.units_for_bandwidth
+    }
+
     fn flops(&self) -> f64 {
         2.0 * self.m as f64 * self.n as f64 * self.k as f64 * self.batch as f64
     }
@@ -138,7 +153,7 @@ pub(super) fn cost(gemm: Gemm, device: &Device<'_>) -> Result<KernelCost, Unsupp
     let first = Cut::new(gemm, device, units, largest(units.side));
     let mut best = (f64::INFINITY, first, 1);
     for tile in tiles(units.side) {
-        if gemm.precision == Precision::Fp4 && tile[0].max(tile[1]) < FP4_SIDE {
+        if gemm.precision == Precision::Fp4 && tile[0].min(tile[1]) < FP4_SIDE {
             continue;
         }
         let cut = Cut::new(gemm, device, units, tile);
@@ -224,7 +239,11 @@ impl Cut {
         let moved = repeated_bytes(self.bytes + partial, self.bytes, device);
         let vram_bytes = stream_bytes(moved, device);
         Demands {
-            compute_s: compute_s.max(busy_units(vram_bytes, device.units_for_bandwidth, device)),
+            compute_s: compute_s.max(busy_units(
+                vram_bytes,
+                gemm.units_for_bandwidth(device),
+                device,
+            )),
             share: occupancy(self.tiles * split, device),
             vram_bytes,
             launch_s: launches * device.launch_s + ramp_s(device),
