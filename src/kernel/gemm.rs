@@ -159,9 +159,13 @@ pub(super) fn cost(gemm: Gemm, device: &Device<'_>) -> Result<KernelCost, Unsupp
         let cut = Cut::new(gemm, device, units, tile);
         let mut split = 1;
         loop {
-            let time = cut.seconds(gemm, device, split, unpack_s);
-            if time < best.0 {
-                best = (time, cut, split);
+            let demands = cut.demands(gemm, device, split, unpack_s);
+            // The bound spares most candidates the roots of the exact time.
+            if demands.least_s(device) < best.0 {
+                let time = demands.seconds(device);
+                if time < best.0 {
+                    best = (time, cut, split);
+                }
             }
             split *= 2;
             if !cut.splits(gemm, device, split) {
@@ -250,12 +254,6 @@ impl Cut {
         }
     }
 
-    fn seconds(&self, gemm: Gemm, device: &Device<'_>, split: u64, unpack_s: f64) -> f64 {
-        let demands = self.demands(gemm, device, split, unpack_s);
-        let moving = demands.vram_bytes / device.bandwidth;
-        demands.launch_s + overlapped(demands.compute_s / demands.share, moving, device)
-    }
-
     fn cost(&self, gemm: Gemm, device: &Device<'_>, split: u64, unpack_s: f64) -> KernelCost {
         let demands = self.demands(gemm, device, split, unpack_s);
         let gain = device.clock_gain(demands.compute_s / demands.share);
@@ -282,6 +280,19 @@ struct Demands {
     share: f64,
     vram_bytes: f64,
     launch_s: f64,
+}
+
+impl Demands {
+    /// Time if computing and moving did not disturb each other \[s\]: never more than the time.
+    fn least_s(&self, device: &Device<'_>) -> f64 {
+        self.launch_s + (self.compute_s / self.share).max(self.vram_bytes / device.bandwidth)
+    }
+
+    /// Time on an otherwise idle device \[s\].
+    fn seconds(&self, device: &Device<'_>) -> f64 {
+        let moving = self.vram_bytes / device.bandwidth;
+        self.launch_s + overlapped(self.compute_s / self.share, moving, device)
+    }
 }
 
 /// Share of its rate that a tile shape reaches: a tile of a rows and b columns multiplies each
