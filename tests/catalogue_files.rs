@@ -1,8 +1,9 @@
 //! Every shipped file parses as what it says it is and is named as it says.
 
 use narrows::spec::{
-    CpuSpec, FamilySpec, FlowsSpec, FrameworkSpec, GpuSpec, InferenceSpec, Kind, LibrarySpec,
-    LinkSpec, ModelSpec, NameOr, Source, SwitchSpec, TopologySpec, TrainingSpec, parse, read_kind,
+    AccuracySpec, CampaignSpec, CpuSpec, FamilySpec, FlowsSpec, FrameworkSpec, GpuSpec,
+    InferenceSpec, Kind, LibrarySpec, LinkSpec, ModelSpec, NameOr, Source, SwitchSpec,
+    TopologySpec, TrainingSpec, parse, read_kind,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,6 +39,8 @@ fn name_as(kind: Kind, source: &Arc<Source>) -> String {
         Kind::Model => as_type::<ModelSpec>(source).name,
         Kind::Framework => as_type::<FrameworkSpec>(source).name,
         Kind::Library => as_type::<LibrarySpec>(source).name,
+        Kind::Campaign => as_type::<CampaignSpec>(source).name,
+        Kind::Accuracy => as_type::<AccuracySpec>(source).name,
         Kind::Topology => as_type::<TopologySpec>(source).name.value,
         Kind::Training => as_type::<TrainingSpec>(source).name,
         Kind::Inference => as_type::<InferenceSpec>(source).name,
@@ -77,6 +80,8 @@ fn catalogue_files_parse() {
         ("models", Kind::Model),
         ("frameworks", Kind::Framework),
         ("libraries", Kind::Library),
+        ("campaigns", Kind::Campaign),
+        ("accuracy", Kind::Accuracy),
     ] {
         check(&format!("src/catalog/data/{directory}"), &[kind]);
     }

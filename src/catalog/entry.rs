@@ -1,8 +1,9 @@
 //! The types a catalogue file can hold.
 
 use crate::spec::{
-    CpuSpec, Diagnostic, FamilySpec, FlowsSpec, FrameworkSpec, GpuSpec, InferenceSpec, Kind,
-    LibrarySpec, LinkSpec, ModelSpec, SwitchSpec, TopologySpec, TrainingSpec,
+    AccuracySpec, CampaignSpec, CpuSpec, DeviceClass, Diagnostic, FamilySpec, FlowsSpec,
+    FrameworkSpec, GpuSpec, InferenceSpec, Kind, LibrarySpec, LinkSpec, ModelSpec, SwitchSpec,
+    TopologySpec, TrainingSpec,
 };
 use std::sync::Arc;
 
@@ -38,6 +39,8 @@ entries! {
     ModelSpec => Model,
     FrameworkSpec => Framework,
     LibrarySpec => Library,
+    CampaignSpec => Campaign,
+    AccuracySpec => Accuracy,
     TopologySpec => Topology,
     TrainingSpec => Training,
     InferenceSpec => Inference,
@@ -52,7 +55,8 @@ impl Entry for GpuSpec {
         let missing = compute.achievable.is_missing()
             || compute.attention.is_missing()
             || self.memory.achievable.is_missing()
-            || self.launch.is_missing();
+            || self.launch.is_missing()
+            || (self.class != DeviceClass::Gpu && compute.array.is_none());
         if missing {
             catalog
                 .family(&self.name, &self.architecture)?

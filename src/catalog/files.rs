@@ -192,6 +192,8 @@ pub(super) fn noun(kind: Kind) -> &'static str {
         Kind::Model => "model",
         Kind::Framework => "framework",
         Kind::Library => "communication library",
+        Kind::Campaign => "measuring campaign",
+        Kind::Accuracy => "record of accuracy",
         Kind::Topology => "topology",
         Kind::Training | Kind::Inference | Kind::Flows => "workload",
     }

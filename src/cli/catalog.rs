@@ -194,6 +194,8 @@ fn kind_name(kind: Kind) -> &'static str {
         Kind::Model => "model",
         Kind::Framework => "framework",
         Kind::Library => "library",
+        Kind::Campaign => "campaign",
+        Kind::Accuracy => "accuracy",
         Kind::Topology => "topology",
         Kind::Training => "training",
         Kind::Inference => "inference",

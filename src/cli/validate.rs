@@ -6,8 +6,8 @@ use super::{Answer, Context, Format, output};
 use crate::report::files;
 use crate::spec::Diagnostic;
 use crate::validate::{
-    Collectives, Kernels, Measurements, Subject, UnseenKernels, ValidationRecord, annotated_csv,
-    markdown, overlays, scatters, text, validate,
+    Collectives, Kernels, Measurements, Subject, UnseenKernels, ValidationRecord, accuracy_file,
+    annotated_csv, markdown, overlays, scatters, text, validate, without,
 };
 
 /// Compare predictions with published measurements.
@@ -21,20 +21,30 @@ pub struct Args {
     /// Score only the rows of this split.
     #[arg(long, value_name = "NAME")]
     split: Option<String>,
+    /// Predict kernels also without a mechanism of the model, to see what it explains: achievable,
+    /// power, launch, ramp, cache, waves, reuse, fill, split, tiles, little or collisions.
+    #[arg(long, value_name = "MECHANISM")]
+    without: Option<String>,
     /// Write the annotated CSV, JSON, charts and a page into this folder.
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
 }
+
+/// The kind whose model has mechanisms that can be left out.
+const KERNELS: &str = "kernels";
+
+/// The kind whose result is a figure of the catalogue.
+const UNSEEN: &str = "unseen-kernels";
 
 /// The kinds by name: the one place to add another.
 const KINDS: [(&str, Make); 3] = [
     ("collectives", |context| {
         Ok(Box::new(Collectives::new(&context.catalog)?))
     }),
-    ("kernels", |context| {
+    (KERNELS, |context| {
         Ok(Box::new(Kernels::new(&context.catalog)?))
     }),
-    ("unseen-kernels", |context| {
+    (UNSEEN, |context| {
         Ok(Box::new(UnseenKernels::new(&context.catalog)?))
     }),
 ];
@@ -53,6 +63,9 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
         files::prepare(folder)?;
     }
     let file = Measurements::read(&args.file)?;
+    if let Some(mechanism) = &args.without {
+        return run_without(context, args, &file, mechanism);
+    }
     let subject = make(context)?;
     let record = validate(subject.as_ref(), &file, args.split.as_deref())?;
     if let Some(folder) = &args.output {
@@ -62,6 +75,37 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
         Format::Json => output::json(&record)?,
         Format::Csv => annotated_csv(&file, &record)?,
         Format::Text => text(&record),
+    })?;
+    Ok(Answer::Done)
+}
+
+/// Both models on the same rows.
+fn run_without(
+    context: &Context,
+    args: &Args,
+    file: &Measurements,
+    mechanism: &str,
+) -> Result<Answer, Diagnostic> {
+    if args.kind != KERNELS {
+        let message = format!("`{}` has no mechanisms to leave out", args.kind);
+        return Err(Diagnostic::new(message).help("`--without` is for `narrows validate kernels`"));
+    }
+    let mechanism = super::kernel::mechanism(mechanism)?;
+    let kernels = Kernels::new(&context.catalog)?;
+    let record = without(kernels, mechanism, file, args.split.as_deref())?;
+    if let Some(folder) = &args.output {
+        let kernels = Kernels::new(&context.catalog)?;
+        let charts = record.charts(&kernels);
+        let charts = charts.map_err(|e| Diagnostic::new(e.to_string()))?;
+        let all: Vec<_> = charts
+            .into_iter()
+            .flat_map(super::compare::chart_files)
+            .collect();
+        files::write_all(folder, &all)?;
+    }
+    output::result(&match context.format {
+        Format::Json => output::json(&record)?,
+        _ => record.text(),
     })?;
     Ok(Answer::Done)
 }
@@ -94,6 +138,12 @@ fn write(
             (format!("{name}-{split}.svg"), chart.svg.into_bytes())
         });
         all.extend(svg);
+    }
+    // What `narrows kernel` prints beside an unmeasured device; it belongs into the catalogue.
+    if record.kind == UNSEEN
+        && let Some(text) = accuracy_file(record, "kernels on devices whose constants are withheld")
+    {
+        all.push((format!("{UNSEEN}.yaml"), text.into_bytes()));
     }
     files::write_all(folder, &all)
 }

@@ -1,5 +1,6 @@
 //! What a device reaches: rates, bandwidth and times, drawn together from its file.
 
+use super::Mechanism;
 use crate::spec::{CpuSpec, GpuSpec, Precision};
 
 /// A device cannot compute in a format, nor in one that could stand in for it.
@@ -45,15 +46,29 @@ pub struct Device<'a> {
     shares: [f64; 8],
     /// Memory bandwidth that a large stream reaches \[B/s\].
     pub bandwidth: f64,
+    /// The datasheet's \[B/s\].
+    sheet_bandwidth: f64,
     /// Last-level cache \[B\].
     pub cache: f64,
     /// Time from one kernel to the next \[s\].
     pub launch_s: f64,
     /// Rate of fused attention relative to a large product.
     pub attention: f64,
+    /// Side that products are padded to on matrix units.
+    array: u64,
+    /// The same on vector units.
+    vector_side: u64,
+    /// Re-use R of operands at which fetching them takes as long as multiplying them.
+    pub(super) balance_reuse: f64,
+    /// Share of the units that together draw the full VRAM bandwidth in a product.
+    pub(super) units_for_bandwidth: f64,
+    /// How much faster large products run before the power limit lowers the clock, relative.
+    boost: f64,
     /// Whether a decoder's keys and values were read just before, as where one kernel is timed over
     /// and over: what the cache holds of them is then read from there.
     pub repeated: bool,
+    /// What is taken out of the model, to see what it explains.
+    missing: Option<Mechanism>,
 }
 
 impl<'a> Device<'a> {
@@ -75,10 +90,23 @@ impl<'a> Device<'a> {
             peaks: figures.map(|figure| figure.as_ref().map_or(0.0, |figure| figure.value.0)),
             shares: FORMATS.map(share),
             bandwidth: vram_bandwidth(gpu),
+            sheet_bandwidth: gpu.memory.bandwidth.value.0,
             cache: gpu.memory.l2.as_ref().map_or(0.0, |l2| l2.value.0),
             launch_s: gpu.launch.value.0,
             attention: compute.attention.value.0,
+            array: compute
+                .array
+                .as_ref()
+                .map_or(MATRIX_SIDE, |side| u64::from(side.value)),
+            vector_side: MATRIX_SIDE,
+            balance_reuse: GPU_BALANCE_REUSE,
+            units_for_bandwidth: compute
+                .units_for_bandwidth
+                .as_ref()
+                .map_or(UNITS_FOR_BANDWIDTH, |figure| figure.value),
+            boost: compute.boost.as_ref().map_or(0.0, |figure| figure.value),
             repeated: false,
+            missing: None,
         }
     }
 
@@ -100,10 +128,66 @@ impl<'a> Device<'a> {
             peaks,
             shares: [cpu.achievable.value.0; 8],
             bandwidth: memory.bandwidth.value.0 * memory.achievable.value.0,
+            sheet_bandwidth: memory.bandwidth.value.0,
             cache: memory.l2.as_ref().map_or(0.0, |l2| l2.value.0),
             launch_s: CPU_WAKE_S,
             attention: CPU_ATTENTION,
+            array: cpu.array.as_ref().map_or(1, |side| u64::from(side.value)),
+            vector_side: 1,
+            balance_reuse: CPU_BALANCE_REUSE,
+            units_for_bandwidth: UNITS_FOR_BANDWIDTH,
+            boost: 0.0,
             repeated: false,
+            missing: None,
+        }
+    }
+
+    /// The same device in the middle of a workload: its clock has fallen to what the power limit
+    /// allows.
+    pub fn busy(self) -> Self {
+        Self { boost: 0.0, ..self }
+    }
+
+    /// Rate of work that would take so long at the lowered clock, relative to the rate there: the
+    /// clock falls within the time over which power is averaged.
+    pub(super) fn clock_gain(&self, sustained_s: f64) -> f64 {
+        let boost = self.if_has(Mechanism::Power, self.boost, 0.0);
+        1.0 + boost * POWER_AVERAGE_S / (POWER_AVERAGE_S + sustained_s)
+    }
+
+    /// The same device as a model without one mechanism sees it.
+    pub fn without(self, mechanism: Mechanism) -> Self {
+        let mut device = Self {
+            missing: Some(mechanism),
+            ..self
+        };
+        match mechanism {
+            Mechanism::Launch => device.launch_s = 0.0,
+            Mechanism::Achievable => {
+                device.shares = [1.0; 8];
+                device.bandwidth = self.sheet_bandwidth;
+            }
+            _ => {}
+        }
+        device
+    }
+
+    /// What is taken out of the model.
+    pub fn missing(&self) -> Option<Mechanism> {
+        self.missing
+    }
+
+    /// Whether a mechanism works.
+    pub(super) fn has(&self, mechanism: Mechanism) -> bool {
+        self.missing != Some(mechanism)
+    }
+
+    /// A constant of a mechanism, or what stands for it where that is taken out.
+    pub(super) fn if_has(&self, mechanism: Mechanism, constant: f64, otherwise: f64) -> f64 {
+        if self.has(mechanism) {
+            constant
+        } else {
+            otherwise
         }
     }
 
@@ -131,16 +215,23 @@ impl<'a> Device<'a> {
         found.copied().ok_or_else(|| self.unsupported(precision))
     }
 
-    /// Checks that FP8 or FP4, if asked for, is a format of the device's own.
+    /// The format of activations in a workload of `precision`: its own, but for FP8 and FP4 that
+    /// run as a wider one, of which only what rests in memory is narrow and is unpacked on the way.
     ///
     /// # Errors
-    /// A wider format would stand in for it.
-    pub fn check_narrow(&self, precision: Precision) -> Result<(), Unsupported> {
+    /// There is no stand-in.
+    pub(super) fn held_as(&self, precision: Precision) -> Result<Precision, Unsupported> {
         let narrow = matches!(precision, Precision::Fp8 | Precision::Fp4);
-        if narrow && self.runs_as(precision)? != precision {
-            return Err(self.unsupported(precision));
+        let runs_as = self.runs_as(precision)?;
+        Ok(if narrow { runs_as } else { precision })
+    }
+
+    /// Side that products in a format are padded to: that of a systolic array or of a matrix tile.
+    pub fn side(&self, precision: Precision) -> u64 {
+        match self.runs_as(precision) {
+            Ok(Precision::Fp64 | Precision::Fp32) if self.array <= MATRIX_SIDE => self.vector_side,
+            _ => self.array,
         }
-        Ok(())
     }
 
     /// Rate of matrix products in a format or its stand-in \[FLOP/s\], from the datasheet.
@@ -175,7 +266,7 @@ impl<'a> Device<'a> {
         }
     }
 
-    fn unsupported(&self, wanted: Precision) -> Unsupported {
+    pub(super) fn unsupported(&self, wanted: Precision) -> Unsupported {
         let available: Vec<&str> = FORMATS
             .into_iter()
             .filter(|format| self.peaks[index(*format)] > 0.0)
@@ -192,6 +283,30 @@ impl<'a> Device<'a> {
     }
 }
 
+/// Time of one kernel, repeated as benchmarks repeat it, after which half of the fall of the clock
+/// under a power limit is done \[s\]. Fitted on aicg-0273 to -0320 (L40S, 350 W): products of
+/// 0.5 ms run at 252 TFLOP/s, of 10 ms at 205, of 97 ms at 182. Attention, whose units wait for
+/// exponentials between products, draws less: prompts of 1 ms and of 124 ms run at the same rate.
+const POWER_AVERAGE_S: f64 = 3.7e-3;
+
+/// Share of the units that together draw the full VRAM bandwidth where nothing says otherwise:
+/// reasoned, not fitted. By Little's law each of all units needs bandwidth · latency / units bytes
+/// in flight (A100: about 1.8 TB/s · 600 ns / 108 = 10 kB); a tiled kernel's loads in flight cover
+/// at least twice that (two stages of a 128 × 128 tile and 32 steps of K in 16 bit are 32 kB).
+pub(super) const UNITS_FOR_BANDWIDTH: f64 = 0.5;
+
+/// Side of the smallest tile of a GPU's matrix instructions (PTX ISA, `mma.m16n8k16`); its kernels
+/// on vector units are cut alike.
+const MATRIX_SIDE: u64 = 16;
+
+/// On a GPU, where operands come through shared memory. Fitted on the A100, A40, H100, L40S and
+/// B200 GEMM rows of the calibration set: flat from 6 to 12.
+const GPU_BALANCE_REUSE: f64 = 8.0;
+
+/// On a CPU: a core loads two vectors and issues two multiply-adds a clock (Intel 64 and IA-32
+/// Optimization Reference Manual, Skylake and later; AMD's guides say the same from Zen 2 on).
+const CPU_BALANCE_REUSE: f64 = 1.0;
+
 /// Time to wake a pool of threads on a CPU \[s\]: reasoned, a few times the 1 us of a futex.
 const CPU_WAKE_S: f64 = 3e-6;
 
@@ -206,11 +321,9 @@ fn index(precision: Precision) -> usize {
 /// Rate of matrix products of a GPU in a workload's format \[FLOP/s\], from the datasheet.
 ///
 /// # Errors
-/// The format and its stand-ins are all absent, or it is FP8 or FP4 and not the GPU's own.
+/// The format and its stand-ins are all absent.
 pub fn peak(gpu: &GpuSpec, precision: Precision) -> Result<f64, Unsupported> {
-    let device = Device::of_gpu(gpu);
-    device.check_narrow(precision)?;
-    device.peak(precision)
+    Device::of_gpu(gpu).peak(precision)
 }
 
 /// VRAM bandwidth a large stream reaches \[B/s\].
@@ -252,6 +365,7 @@ mod tests {
         let device = Device::of_gpu(&gpu);
         assert_eq!(device.runs_as(Precision::Bf16), Ok(Precision::Fp16));
         assert_eq!(device.runs_as(Precision::Fp8), Ok(Precision::Fp16));
+        assert_eq!(peak(&gpu, Precision::Fp8), Ok(312e12));
         assert_eq!(device.runs_as(Precision::Tf32), Ok(Precision::Fp32));
         let error = device.peak(Precision::Int8).expect_err("no int8");
         assert_eq!(

@@ -1,6 +1,6 @@
 //! The device of this module's tests.
 
-use crate::spec::{GpuSpec, Source, parse};
+use crate::spec::{CpuSpec, GpuSpec, Source, parse};
 
 const A100: &str = "
 kind: gpu
@@ -26,6 +26,32 @@ memory:
 launch: {value: 2.5 us, source: t}
 p2p_over_pcie: {value: true, source: t}
 ";
+
+const CPU: &str = "
+kind: cpu
+name: xeon-8480-plus
+title: Xeon
+vendor: Intel
+year: 2023
+architecture: sapphire-rapids
+cores: {value: 56, source: t}
+clock: {value: 2000 MHz, source: t}
+fp32: {value: 7.17 TFLOP/s, source: t}
+bf16: {value: 114.7 TFLOP/s, source: t}
+achievable: {value: 0.75, source: t}
+array: {value: 16, source: t}
+memory:
+  size: {value: 1024 GiB, source: t}
+  bandwidth: {value: 307.2 GB/s, source: t}
+  achievable: {value: 0.8, source: t}
+  l2: {value: 105 MiB, source: t}
+host_slowdown: {value: 1.0, source: t}
+";
+
+/// A socket of a Xeon with AMX.
+pub fn cpu() -> CpuSpec {
+    parse(&Source::new("xeon.yaml", CPU)).expect("valid")
+}
 
 /// An A100 SXM 80 GB.
 pub fn a100() -> GpuSpec {

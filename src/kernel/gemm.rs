@@ -6,8 +6,8 @@
 //! library's heuristic would.
 
 use super::device::{Device, Unsupported};
-use super::share::{RAMP_S, busy_units, occupancy, overlapped, stream_bytes};
-use super::{KernelCost, Tiling};
+use super::share::{busy_units, occupancy, overlapped, ramp_s, repeated_bytes, stream_bytes};
+use super::{KernelCost, Mechanism, Tiling};
 use crate::model::element_bytes;
 use crate::spec::Precision;
 
@@ -30,10 +30,19 @@ const TILES: [[u64; 2]; 14] = [
     [64, 16],
 ];
 
-/// Longer side that a tile of block-scaled 4-bit numbers has at least: their matrix instruction has
-/// no smaller one (PTX ISA, `tcgen05.mma` with `block_scale`: M of 128 or 256), and the kernels do
-/// not cut K.
+/// Flat tiles of a CPU's vector units, for which one row is as good as many.
+const VECTOR_TILES: [[u64; 2]; 4] = [[4, 64], [64, 4], [1, 64], [64, 1]];
+
+/// Sides that a tile of block-scaled 4-bit numbers has at least: the scales of both operands lie in
+/// blocks of 128 rows (cuBLAS, "1D Block Scaling Factors Layout"), their matrix instruction has no
+/// smaller M (PTX ISA, `tcgen05.mma` with `block_scale`), and the kernels do not cut K.
 const FP4_SIDE: u64 = 128;
+
+/// How many times as many units it takes to draw the full bandwidth where numbers have 4 bits: a
+/// stage of as many of them holds a quarter of the bytes, and its scales come in small loads of
+/// their own. Fitted on aicg-0257 to -0270 (B200, products of 1 and 128 rows); aicg-0393 to -0398
+/// (GB200) agree.
+const FP4_UNITS: f64 = 2.9;
 
 /// Largest number of parts of K.
 const MAX_SPLIT: u64 = 32;
@@ -41,13 +50,6 @@ const MAX_SPLIT: u64 = 32;
 /// Steps of K during which a tile's unit waits for its first operands and writes its last result:
 /// three stages of 32 to fill the pipeline (CUTLASS default on tensor cores) and one to drain it.
 const PIPELINE_STEPS: f64 = 128.0;
-
-/// Re-use R at which fetching operands takes as long as multiplying them, where a tile of a rows
-/// and b columns multiplies each operand R = a·b/(a+b) times on average. Efficiency is then
-/// R/(R + this), taken relative to that of the largest tile, which is what the catalogue's
-/// `achievable` was measured with. Fitted on the A100, A40, H100, L40S and B200 GEMM rows of the
-/// calibration set: flat from 6 to 12.
-const BALANCE_REUSE: f64 = 8.0;
 
 /// Cache bytes for each element of C whose operands are shared: tiles that run at about the same
 /// time form a block whose operands the cache holds while K goes by.
@@ -82,14 +84,50 @@ impl Gemm {
         }
     }
 
+    /// The product as the device reads it: where a narrow format runs as a wider one, only the
+    /// weights are narrow, at rest.
+    fn as_run(self, device: &Device<'_>) -> Result<Self, Unsupported> {
+        Ok(Self {
+            precision: device.held_as(self.precision)?,
+            ..self
+        })
+    }
+
     /// Bytes of A and B of one product.
     fn operands(&self) -> f64 {
         let a = self.m as f64 * element_bytes(self.precision);
         (a + self.n as f64 * self.weight_bytes) * self.k as f64
     }
 
+    /// Share of the units that together draw the full VRAM bandwidth.
+    fn units_for_bandwidth(&self, device: &Device<'_>) -> f64 {
+        let factor = match self.precision {
+            Precision::Fp4 => FP4_UNITS,
+            _ => 1.0,
+        };
+        factor * device.units_for_bandwidth
+    }
+
     fn flops(&self) -> f64 {
         2.0 * self.m as f64 * self.n as f64 * self.k as f64 * self.batch as f64
+    }
+}
+
+/// What the units do with any tile of a product.
+#[derive(Debug, Clone, Copy)]
+struct Units {
+    /// Rate at which operands that need no fetching would be multiplied \[FLOP/s\].
+    rate: f64,
+    /// Side that tiles and K are padded to.
+    side: u64,
+}
+
+impl Units {
+    /// A large product runs at the device's rate with the largest tile.
+    fn of(gemm: Gemm, device: &Device<'_>) -> Result<Self, Unsupported> {
+        let side = device.side(gemm.precision);
+        let rate = device.rate(gemm.precision)? / efficiency(largest(side), device);
+        Ok(Self { rate, side })
     }
 }
 
@@ -101,26 +139,33 @@ struct Cut {
     tiles: u64,
     /// Device-seconds of one step of K of one tile, for all tiles.
     step_s: f64,
+    /// Steps of K, with those that fill up a systolic array.
+    depth: u64,
     /// VRAM traffic without partial sums \[B\].
     bytes: f64,
 }
 
 /// The cheapest way to compute a product.
 pub(super) fn cost(gemm: Gemm, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
-    let rate = device.rate(gemm.precision)?;
+    let gemm = gemm.as_run(device)?;
+    let units = Units::of(gemm, device)?;
     let unpack_s = unpack(gemm, device)?;
-    let first = Cut::new(gemm, device, rate, TILES[0]);
+    let first = Cut::new(gemm, device, units, largest(units.side));
     let mut best = (f64::INFINITY, first, 1);
-    for tile in TILES {
-        if gemm.precision == Precision::Fp4 && tile[0].max(tile[1]) < FP4_SIDE {
+    for tile in tiles(units.side) {
+        if gemm.precision == Precision::Fp4 && tile[0].min(tile[1]) < FP4_SIDE {
             continue;
         }
-        let cut = Cut::new(gemm, device, rate, tile);
+        let cut = Cut::new(gemm, device, units, tile);
         let mut split = 1;
         loop {
-            let time = cut.seconds(gemm, device, split, unpack_s);
-            if time < best.0 {
-                best = (time, cut, split);
+            let demands = cut.demands(gemm, device, split, unpack_s);
+            // The bound spares most candidates the roots of the exact time.
+            if demands.least_s(device) < best.0 {
+                let time = demands.seconds(device);
+                if time < best.0 {
+                    best = (time, cut, split);
+                }
             }
             split *= 2;
             if !cut.splits(gemm, device, split) {
@@ -130,6 +175,25 @@ pub(super) fn cost(gemm: Gemm, device: &Device<'_>) -> Result<KernelCost, Unsupp
     }
     let (_, cut, split) = best;
     Ok(cut.cost(gemm, device, split, unpack_s))
+}
+
+/// The tile of which `achievable` speaks: the largest, or a systolic array that is larger still.
+fn largest(side: u64) -> [u64; 2] {
+    let [rows, columns] = TILES[0];
+    if side > columns {
+        [rows.max(side), side]
+    } else {
+        TILES[0]
+    }
+}
+
+/// Tiles no smaller than `side` either way.
+fn tiles(side: u64) -> impl Iterator<Item = [u64; 2]> {
+    let vector: &[[u64; 2]] = if side == 1 { &VECTOR_TILES } else { &[] };
+    let wide = Some(largest(side)).filter(|tile| *tile != TILES[0]);
+    let cut = TILES.into_iter().chain(vector.iter().copied());
+    let fits = move |tile: &[u64; 2]| tile[0].min(tile[1]) >= side;
+    wide.into_iter().chain(cut.filter(fits))
 }
 
 /// Device-seconds to unpack weights that are narrower than what is multiplied.
@@ -142,14 +206,16 @@ fn unpack(gemm: Gemm, device: &Device<'_>) -> Result<f64, Unsupported> {
 }
 
 impl Cut {
-    fn new(gemm: Gemm, device: &Device<'_>, rate: f64, tile: [u64; 2]) -> Self {
+    fn new(gemm: Gemm, device: &Device<'_>, units: Units, tile: [u64; 2]) -> Self {
         let [rows, columns] = tile;
         let tiles = gemm.m.div_ceil(rows) * gemm.n.div_ceil(columns) * gemm.batch;
         let tile_flops = 2.0 * (rows * columns) as f64;
+        let rate = units.rate * efficiency(tile, device);
         Self {
             tile,
             tiles,
-            step_s: tiles as f64 * tile_flops / (rate * efficiency(tile)),
+            step_s: tiles as f64 * tile_flops / rate,
+            depth: gemm.k.div_ceil(units.side) * units.side,
             bytes: traffic(gemm, device, tile),
         }
     }
@@ -159,12 +225,14 @@ impl Cut {
     fn splits(&self, gemm: Gemm, device: &Device<'_>, split: u64) -> bool {
         let useful = (gemm.k / split) as f64 >= 2.0 * PIPELINE_STEPS;
         let idle = self.tiles * split / 2 < 2 * device.units;
-        split <= MAX_SPLIT && useful && idle && gemm.precision != Precision::Fp4
+        let may = gemm.precision != Precision::Fp4 && device.has(Mechanism::Split);
+        may && split <= MAX_SPLIT && useful && idle
     }
 
     /// Compute units' time and share, VRAM traffic and launches of one split.
     fn demands(&self, gemm: Gemm, device: &Device<'_>, split: u64, unpack_s: f64) -> Demands {
-        let compute_s = self.step_s * (gemm.k as f64 + split as f64 * PIPELINE_STEPS) + unpack_s;
+        let fill = device.if_has(Mechanism::Fill, PIPELINE_STEPS, 0.0);
+        let compute_s = self.step_s * (self.depth as f64 + split as f64 * fill) + unpack_s;
         // A split writes and reads FP32 partial sums, and a second kernel adds them.
         let (partial, launches) = if split > 1 {
             let results = (gemm.m * gemm.batch) as f64 * gemm.n as f64;
@@ -172,26 +240,26 @@ impl Cut {
         } else {
             (0.0, 1.0)
         };
-        let vram_bytes = stream_bytes(self.bytes + partial);
+        let moved = repeated_bytes(self.bytes + partial, self.bytes, device);
+        let vram_bytes = stream_bytes(moved, device);
         Demands {
-            compute_s: compute_s.max(busy_units(vram_bytes, device)),
-            share: occupancy(self.tiles * split, device.units),
+            compute_s: compute_s.max(busy_units(
+                vram_bytes,
+                gemm.units_for_bandwidth(device),
+                device,
+            )),
+            share: occupancy(self.tiles * split, device),
             vram_bytes,
-            launch_s: launches * device.launch_s + RAMP_S,
+            launch_s: launches * device.launch_s + ramp_s(device),
         }
-    }
-
-    fn seconds(&self, gemm: Gemm, device: &Device<'_>, split: u64, unpack_s: f64) -> f64 {
-        let demands = self.demands(gemm, device, split, unpack_s);
-        let moving = demands.vram_bytes / device.bandwidth;
-        demands.launch_s + overlapped(demands.compute_s / demands.share, moving)
     }
 
     fn cost(&self, gemm: Gemm, device: &Device<'_>, split: u64, unpack_s: f64) -> KernelCost {
         let demands = self.demands(gemm, device, split, unpack_s);
+        let gain = device.clock_gain(demands.compute_s / demands.share);
         KernelCost {
             launch_s: demands.launch_s,
-            compute_device_s: demands.compute_s,
+            compute_device_s: demands.compute_s / gain,
             compute_share: demands.share,
             vram_bytes: demands.vram_bytes,
             flops: gemm.flops(),
@@ -214,13 +282,25 @@ struct Demands {
     launch_s: f64,
 }
 
-/// Rate of a tile shape relative to the largest's, from operand re-use.
-fn efficiency(tile: [u64; 2]) -> f64 {
-    let of = |[a, b]: [u64; 2]| {
-        let reuse = (a * b) as f64 / (a + b) as f64;
-        reuse / (reuse + BALANCE_REUSE)
-    };
-    of(tile) / of(TILES[0])
+impl Demands {
+    /// Time if computing and moving did not disturb each other \[s\]: never more than the time.
+    fn least_s(&self, device: &Device<'_>) -> f64 {
+        self.launch_s + (self.compute_s / self.share).max(self.vram_bytes / device.bandwidth)
+    }
+
+    /// Time on an otherwise idle device \[s\].
+    fn seconds(&self, device: &Device<'_>) -> f64 {
+        let moving = self.vram_bytes / device.bandwidth;
+        self.launch_s + overlapped(self.compute_s / self.share, moving, device)
+    }
+}
+
+/// Share of its rate that a tile shape reaches: a tile of a rows and b columns multiplies each
+/// operand R = a·b/(a+b) times on average, and fetching takes as long as multiplying at the R that
+/// the device gives, so that R/(R + that) is left.
+fn efficiency([a, b]: [u64; 2], device: &Device<'_>) -> f64 {
+    let reuse = (a * b) as f64 / (a + b) as f64;
+    reuse / (reuse + device.if_has(Mechanism::Reuse, device.balance_reuse, 0.0))
 }
 
 /// VRAM traffic \[B\]: A, B and C once. Where A and B together exceed the last-level cache, each
@@ -229,9 +309,10 @@ fn efficiency(tile: [u64; 2]) -> f64 {
 fn traffic(gemm: Gemm, device: &Device<'_>, [rows, columns]: [u64; 2]) -> f64 {
     let [m, n, k] = [gemm.m, gemm.n, gemm.k].map(|side| side as f64);
     let operands = gemm.operands();
-    let loaded = if operands > device.cache {
+    let cache = device.if_has(Mechanism::Cache, device.cache, 0.0);
+    let loaded = if operands > cache {
         let wave = device.units as f64 * (rows * columns) as f64;
-        let area = wave.max(device.cache / CACHE_PER_RESULT);
+        let area = wave.max(cache / CACHE_PER_RESULT);
         let blocks = (m * n / area).max(1.0);
         let [block_m, block_n] = block(m, n, area);
         let width = element_bytes(gemm.precision);
@@ -272,6 +353,10 @@ mod tests {
         cost(gemm(m, n, k), &Device::of_gpu(&gpu)).expect("supported")
     }
 
+    fn units(gemm: Gemm, device: &Device<'_>) -> Units {
+        Units::of(gemm, device).expect("supported")
+    }
+
     fn seconds(m: u64, n: u64, k: u64) -> f64 {
         best(m, n, k).alone_s(BANDWIDTH)
     }
@@ -290,8 +375,8 @@ mod tests {
         let device = Device::of_gpu(&gpu);
         let time = |tiles: u64| {
             let product = gemm(256 * tiles, 128, 8192);
-            let demands =
-                Cut::new(product, &device, RATE, [256, 128]).demands(product, &device, 1, 0.0);
+            let demands = Cut::new(product, &device, units(product, &device), [256, 128])
+                .demands(product, &device, 1, 0.0);
             demands.compute_s / demands.share
         };
         let wave = 2.0 * 256.0 * 128.0 * (8192.0 + PIPELINE_STEPS) * 108.0 / RATE;
@@ -322,7 +407,7 @@ mod tests {
         let gpu = a100();
         let device = Device::of_gpu(&gpu);
         let most = |product: Gemm| {
-            let cut = Cut::new(product, &device, RATE, [128, 128]);
+            let cut = Cut::new(product, &device, units(product, &device), [128, 128]);
             let allowed = |split: &u64| cut.splits(product, &device, *split);
             [2, 4, 8, 16, 32, 64].into_iter().take_while(allowed).last()
         };
@@ -345,6 +430,44 @@ mod tests {
     }
 
     #[test]
+    fn a_systolic_array_is_filled_whatever_the_product() {
+        let mut gpu = a100();
+        gpu.compute.array = Some(crate::spec::Figure {
+            value: 256,
+            source: "t".into(),
+            note: None,
+            estimate: false,
+        });
+        let device = Device::of_gpu(&gpu);
+        assert_eq!(tiles(256).collect::<Vec<_>>(), [[256, 256]]);
+        let cut = |m, n, k| {
+            let product = gemm(m, n, k);
+            Cut::new(product, &device, units(product, &device), [256, 256])
+        };
+        assert_eq!((cut(1, 1, 1).tiles, cut(1, 1, 1).depth), (1, 256));
+        assert_eq!(
+            (cut(257, 256, 300).tiles, cut(257, 256, 300).depth),
+            (2, 512)
+        );
+        let one = cost(gemm(1, 1, 1), &device).expect("supported");
+        let tile = 2.0 * 256.0 * 256.0 * (256.0 + PIPELINE_STEPS) / RATE;
+        let ratio = one.compute_device_s / tile;
+        assert!((1.0..1.05).contains(&ratio), "{ratio}");
+    }
+
+    #[test]
+    fn a_vector_unit_pads_no_rows() {
+        let cpu = super::super::examples::cpu();
+        let device = Device::of_cpu(&cpu);
+        let one = Gemm::plain([1, 8192, 8192, 1], Precision::Fp32);
+        let cost = cost(one, &device).expect("supported");
+        let weights = 8192.0 * 8192.0 * 4.0;
+        let ratio =
+            cost.alone_s(device.bandwidth) * device.bandwidth / stream_bytes(weights, &device);
+        assert!((1.0..1.1).contains(&ratio), "{ratio}");
+    }
+
+    #[test]
     fn narrow_weights_save_traffic_and_cost_unpacking() {
         let gpu = a100();
         let device = Device::of_gpu(&gpu);
@@ -360,6 +483,19 @@ mod tests {
         assert!((2.5..4.0).contains(&few), "{few}");
         let many = time(gemm(8192, 16384, 16384)) / time(four_bit(8192));
         assert!((0.97..1.0).contains(&many), "{many}");
+    }
+
+    #[test]
+    fn narrow_formats_that_a_device_lacks_are_narrow_weights() {
+        let gpu = a100();
+        let device = Device::of_gpu(&gpu);
+        let sides = [16, 8192, 8192, 1];
+        let lacking = cost(Gemm::plain(sides, Precision::Fp8), &device);
+        let unpacked = Gemm {
+            weight_bytes: 1.0,
+            ..Gemm::plain(sides, Precision::Bf16)
+        };
+        assert_eq!(lacking, cost(unpacked, &device));
     }
 
     proptest! {

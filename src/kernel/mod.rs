@@ -9,10 +9,12 @@ mod device;
 #[cfg(test)]
 mod examples;
 mod gemm;
+mod mechanism;
 mod share;
 mod stream;
 
 pub use device::{Device, FORMATS, Unsupported, format_name, peak, vram_bandwidth};
+pub use mechanism::Mechanism;
 
 use crate::model::{Operator, Shape};
 use crate::spec::GpuSpec;
@@ -104,7 +106,7 @@ impl KernelCost {
     fn with_collisions(self, device: &Device<'_>) -> Self {
         let compute = self.compute_device_s / self.compute_share;
         let moving = self.vram_bytes / device.bandwidth;
-        let time = share::overlapped(compute, moving);
+        let time = share::overlapped(compute, moving, device);
         if moving >= compute {
             Self {
                 vram_bytes: time * device.bandwidth,
@@ -124,15 +126,12 @@ impl KernelCost {
     }
 }
 
-/// What an operator of a workload asks of a GPU. A workload in FP8 or FP4 needs a GPU that has the
-/// format: no framework unpacks both operands of every product.
+/// What an operator asks of a GPU that has been busy for a while.
 ///
 /// # Errors
 /// The device cannot compute in the operator's format.
 pub fn cost(op: &Operator, gpu: &GpuSpec) -> Result<KernelCost, Unsupported> {
-    let device = Device::of_gpu(gpu);
-    device.check_narrow(op.precision)?;
-    cost_on(op, &device)
+    cost_on(op, &Device::of_gpu(gpu).busy())
 }
 
 /// What an operator asks of a device.
@@ -168,6 +167,41 @@ pub fn cost_on(op: &Operator, device: &Device<'_>) -> Result<KernelCost, Unsuppo
             bytes,
             flops,
         } => stream::rows([rows, width], bytes, flops, device),
+        Shape::ShapedAttention { .. } | Shape::Attention { .. } => attention_on(op, device),
+    }
+}
+
+/// What attention, of either shape, asks of a device.
+fn attention_on(op: &Operator, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
+    let precision = op.precision;
+    match op.shape {
+        Shape::ShapedAttention {
+            batch,
+            query,
+            context,
+            heads,
+            kv_heads,
+            key_dim,
+            value_dim,
+            window,
+            token_bytes,
+        } => {
+            let shape = attention::Attention {
+                batch,
+                query,
+                context,
+                heads,
+                kv_heads,
+                dims: [key_dim, value_dim],
+                causal: true,
+                window,
+                backward: false,
+                precision,
+                token_bytes,
+                flops: op.flops(),
+            };
+            attention::fused(shape, device)
+        }
         Shape::Attention {
             batch,
             query,
@@ -180,17 +214,19 @@ pub fn cost_on(op: &Operator, device: &Device<'_>) -> Result<KernelCost, Unsuppo
             backward,
             kv_precision,
         } => {
+            let cached = 2.0 * (kv_heads * head_dim) as f64;
             let shape = attention::Attention {
                 batch,
                 query,
                 context,
                 heads,
                 kv_heads,
-                head_dim,
+                dims: [head_dim, head_dim],
                 causal,
+                window: None,
                 backward,
                 precision,
-                kv_precision,
+                token_bytes: cached * crate::model::element_bytes(kv_precision),
                 flops: op.flops(),
             };
             if fused {
@@ -199,5 +235,7 @@ pub fn cost_on(op: &Operator, device: &Device<'_>) -> Result<KernelCost, Unsuppo
                 attention::unfused(shape, device)
             }
         }
+        // Products and streams are handled by the caller.
+        _ => Err(device.unsupported(precision)),
     }
 }

@@ -1,12 +1,7 @@
 //! How many compute units a kernel holds, for how long, and how computing and moving overlap.
 
+use super::Mechanism;
 use super::device::Device;
-
-/// Share of the units that together draw the full VRAM bandwidth: reasoned, not fitted. By Little's
-/// law each of all units needs bandwidth · latency / units bytes in flight (A100: about 1.8 TB/s ·
-/// 600 ns / 108 = 10 kB); a tiled kernel's loads in flight cover at least twice that (two stages of
-/// a 128 × 128 tile and 32 steps of K in 16 bit are 32 kB).
-const UNITS_FOR_VRAM: f64 = 0.5;
 
 /// Bandwidth of a product's or attention's operands relative to a plain stream's: loads come in
 /// tiles, and VRAM idles while units change from one to the next. Weight-bound GEMMs (m of 1 to 16)
@@ -14,10 +9,18 @@ const UNITS_FOR_VRAM: f64 = 0.5;
 /// reach there.
 const OPERAND_BANDWIDTH: f64 = 0.94;
 
-/// Time from a kernel's start to its first operands and from its last result to its end \[s\]:
-/// about two VRAM latencies, of 0.5 to 0.8 us each on cards since 2016, and an epilogue. It is what
-/// GEMMs of the calibration set take beyond launch and weight traffic at m = 1 (A100 and H100).
-pub(super) const RAMP_S: f64 = 2.0e-6;
+/// Clocks from a tiled kernel's start to its first operands and from its last result to its end:
+/// the way through crossbar and cache is clocked, twice there and back, and so is the epilogue.
+/// Fitted on all GEMM rows of the calibration set with one figure for all devices: 4560, flat from
+/// 4000 to 5000. In seconds, the best single figure (2 us) fits worse: the smallest products take
+/// 4.8, 4.0, 3.4 and 3.0 us at 1.41, 1.83, 1.97 and 2.52 GHz (A100, H100, B200, L40S).
+const RAMP_CLOCKS: f64 = 4400.0;
+
+/// Share of the last-level cache from which a kernel that is run over and over finds nothing of its
+/// data there again; below half of this it finds all. Fitted on the GEMM rows of campaigns that do
+/// not flush the cache (aicg-0001 to -0320, aicg-0434 to -0448): 0.36. A cache whose sets are
+/// hashed and whose halves hold copies of each other's lines keeps far less than its size.
+const KEPT_SHARE: f64 = 0.36;
 
 /// Rate of the last-level cache \[B per unit and clock\]: half of the 64 B that a unit's port takes
 /// (NVIDIA, "Dissecting Ampere", arXiv 2208.11174, and gpu-benches' cache curves).
@@ -28,28 +31,59 @@ const CACHE_BYTES_PER_CLOCK: f64 = 32.0;
 ///
 /// All of it while it takes at most half of the cache, none from the whole on.
 pub(super) fn activation_bytes(bytes: f64, device: &Device<'_>) -> f64 {
-    let cached = (2.0 - 2.0 * bytes / device.cache.max(1.0)).clamp(0.0, 1.0);
+    from_cache(bytes, bytes, device.cache, device)
+}
+
+/// Time from a tiled kernel's start to its first operands and from its last result to its end
+/// \[s\].
+pub(super) fn ramp_s(device: &Device<'_>) -> f64 {
+    device.if_has(Mechanism::Ramp, RAMP_CLOCKS, 0.0) / device.clock_hz
+}
+
+/// Traffic of a kernel that touches `footprint` bytes, as bytes of a VRAM stream: where it is timed
+/// over and over, it finds part of its data in the cache.
+pub(super) fn repeated_bytes(bytes: f64, footprint: f64, device: &Device<'_>) -> f64 {
+    if !device.repeated {
+        return bytes;
+    }
+    from_cache(bytes, footprint, KEPT_SHARE * device.cache, device)
+}
+
+/// Traffic of which a cache that keeps `kept` bytes serves all while the footprint takes at most
+/// half of that, and none from the whole on; the cache's part counts as much less VRAM traffic as
+/// the cache is faster.
+fn from_cache(bytes: f64, footprint: f64, kept: f64, device: &Device<'_>) -> f64 {
+    let kept = device.if_has(Mechanism::Cache, kept, 0.0);
+    let cached = (2.0 - 2.0 * footprint / kept.max(1.0)).clamp(0.0, 1.0);
     let cache_rate = CACHE_BYTES_PER_CLOCK * device.units as f64 * device.clock_hz;
     let relative = (device.bandwidth / cache_rate).min(1.0);
     bytes * (1.0 - cached * (1.0 - relative))
 }
 
 /// Operand traffic in bytes of a plain stream.
-pub(super) fn stream_bytes(operands: f64) -> f64 {
-    operands / OPERAND_BANDWIDTH
+pub(super) fn stream_bytes(operands: f64, device: &Device<'_>) -> f64 {
+    operands / device.if_has(Mechanism::Tiles, OPERAND_BANDWIDTH, 1.0)
 }
 
-/// Mean share of `units` in use while `tasks` equal tasks run in waves, in (0, 1\].
-pub(super) fn occupancy(tasks: u64, units: u64) -> f64 {
+/// Mean share of a device's units in use while `tasks` equal tasks run in waves, in (0, 1\].
+pub(super) fn occupancy(tasks: u64, device: &Device<'_>) -> f64 {
+    if !device.has(Mechanism::Waves) {
+        return filled(tasks, device.units);
+    }
     let tasks = tasks.max(1);
-    let waves = tasks.div_ceil(units.max(1));
-    tasks as f64 / (waves * units.max(1)) as f64
+    let waves = tasks.div_ceil(device.units);
+    tasks as f64 / (waves * device.units) as f64
+}
+
+/// Share of `units` that so many tasks fill at most, several on one unit, in (0, 1\].
+pub(super) fn filled(tasks: u64, units: u64) -> f64 {
+    (tasks.max(1) as f64 / units.max(1) as f64).min(1.0)
 }
 
 /// Unit time to move so many bytes \[device-seconds\], each unit at its largest share of the
-/// bandwidth: a kernel on few units cannot draw all of it.
-pub(super) fn busy_units(vram_bytes: f64, device: &Device<'_>) -> f64 {
-    UNITS_FOR_VRAM * vram_bytes / device.bandwidth
+/// bandwidth, where `share` of the units together draw all of it: a kernel on few cannot.
+pub(super) fn busy_units(vram_bytes: f64, share: f64, device: &Device<'_>) -> f64 {
+    device.if_has(Mechanism::Little, share, 0.0) * vram_bytes / device.bandwidth
 }
 
 /// Time of computing for `compute_s` while moving for `move_s` \[s\]: (c⁴ + m⁴)^¼.
@@ -59,7 +93,10 @@ pub(super) fn busy_units(vram_bytes: f64, device: &Device<'_>) -> f64 {
 /// The exponent was fitted on the GEMM rows of the calibration set (A100, A40, H100, L40S, B200,
 /// V100, MI210): mean |log error| 0.071, 0.066, 0.065, 0.067 and 0.069 for 2, 3, 4, 6 and no
 /// collision at all.
-pub(super) fn overlapped(compute_s: f64, move_s: f64) -> f64 {
+pub(super) fn overlapped(compute_s: f64, move_s: f64, device: &Device<'_>) -> f64 {
+    if !device.has(Mechanism::Collisions) {
+        return compute_s.max(move_s);
+    }
     let fourth = |time: f64| (time * time) * (time * time);
     (fourth(compute_s) + fourth(move_s)).sqrt().sqrt()
 }
@@ -71,26 +108,30 @@ mod tests {
 
     #[test]
     fn occupancy_is_tasks_over_waves() {
-        assert_eq!(occupancy(54, 108), 0.5);
-        assert_eq!(occupancy(108, 108), 1.0);
-        assert_eq!(occupancy(109, 108), 109.0 / 216.0);
-        assert_eq!(occupancy(0, 108), 1.0 / 108.0);
+        let gpu = a100();
+        let of = |tasks| occupancy(tasks, &Device::of_gpu(&gpu));
+        assert_eq!(of(54), 0.5);
+        assert_eq!(of(108), 1.0);
+        assert_eq!(of(109), 109.0 / 216.0);
+        assert_eq!(of(0), 1.0 / 108.0);
     }
 
     #[test]
     fn a_quarter_of_the_units_draws_half_the_bandwidth() {
         let gpu = a100();
         let device = Device::of_gpu(&gpu);
-        let alone = busy_units(1e9, &device) / 0.25;
+        let alone = busy_units(1e9, 0.5, &device) / 0.25;
         assert_eq!(alone, 2.0 * 1e9 / device.bandwidth);
     }
 
     #[test]
     fn overlap_is_never_less_than_either_and_never_more_than_both() {
+        let gpu = a100();
+        let device = Device::of_gpu(&gpu);
         for (a, b) in [(1.0, 0.0), (1.0, 0.5), (1.0, 1.0), (3.0, 4.0)] {
-            let time = overlapped(a, b);
+            let time = overlapped(a, b, &device);
             assert!(time >= f64::max(a, b) && time <= a + b, "{a} {b} {time}");
         }
-        assert!((overlapped(1.0, 1.0) - 2f64.powf(0.25)).abs() < 1e-15);
+        assert!((overlapped(1.0, 1.0, &device) - 2f64.powf(0.25)).abs() < 1e-15);
     }
 }

@@ -4,9 +4,12 @@ use super::KernelCost;
 use super::device::{Device, Unsupported};
 use super::share::activation_bytes;
 
-/// Threads of a block of a plain row kernel, and how many such blocks a unit holds (2048 threads).
+/// Most threads of a block of a plain row kernel, and threads that a unit holds.
 const ROW_THREADS: u64 = 1024;
-const BLOCKS_PER_UNIT: u64 = 2;
+const UNIT_THREADS: u64 = 2048;
+
+/// Fewest threads of a block: one warp.
+const WARP: u64 = 32;
 
 /// Clocks of one trip of a block to memory and back while the device is nearly idle, and while its
 /// units are full of such blocks: the way through crossbar and cache is counted in clocks. Fitted
@@ -38,11 +41,12 @@ pub(super) fn rows(
     device: &Device<'_>,
 ) -> Result<KernelCost, Unsupported> {
     let stream = cost(bytes, flops, device)?;
-    let at_once = device.units * BLOCKS_PER_UNIT;
+    let threads = width.clamp(WARP, ROW_THREADS);
+    let at_once = device.units * (UNIT_THREADS / threads);
     let waves = rows.div_ceil(at_once) as f64;
     let crowd = (rows as f64 / at_once as f64).min(1.0);
     let trip = (TRIP_IDLE + (TRIP_FULL - TRIP_IDLE) * crowd) / device.clock_hz;
-    let latency_s = waves * width.div_ceil(ROW_THREADS) as f64 * trip;
+    let latency_s = waves * width.div_ceil(threads) as f64 * trip;
     let share = rows as f64 / (waves * at_once as f64);
     Ok(KernelCost {
         compute_device_s: stream.compute_device_s.max(latency_s * share),

@@ -18,6 +18,6 @@ mod transformer;
 pub use ends::optimizer;
 pub use huggingface::from_config;
 pub use named::{ALL as NAMED_OPERATORS, Dims, Named};
-pub use operator::{Operator, Shape, element_bytes, visible_pairs};
+pub use operator::{Operator, Shape, element_bytes, pairs_in_window, visible_pairs};
 pub use pass::{Exchange, ExchangeKind, Pass, Step};
 pub use transformer::{InvalidModel, Transformer};

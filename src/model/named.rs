@@ -32,6 +32,14 @@ pub struct Dims {
     pub image: u64,
     /// Side of a square filter.
     pub filter: u64,
+    /// Most tokens that one sees.
+    pub window: u64,
+    /// Tokens of a page of the cache.
+    pub page: u64,
+    /// Width of the latent vector that stands for a token's keys and values.
+    pub latent: u64,
+    /// Width of the part of a key that is rotated and that all heads share.
+    pub rotary: u64,
 }
 
 impl Default for Dims {
@@ -50,6 +58,10 @@ impl Default for Dims {
             group: 128,
             image: 56,
             filter: 3,
+            window: 1024,
+            page: 16,
+            latent: 512,
+            rotary: 64,
         }
     }
 }
@@ -88,7 +100,7 @@ impl Named {
 }
 
 /// All operators, products first.
-pub const ALL: [Named; 25] = [
+pub const ALL: [Named; 36] = [
     Named {
         name: "gemm",
         words: "C[m, n] = A[m, k] · B[k, n], batch times",
@@ -170,10 +182,58 @@ pub const ALL: [Named; 25] = [
         make: |d, p| vec![attention(d, 1, p, [true, false])],
     },
     Named {
+        name: "paged-decode",
+        words: "the same over a cache in pages, read whole, found through a table",
+        sizes: &["batch", "context", "heads", "kv-heads", "head-dim", "page"],
+        make: |d, p| vec![paged_decode(d, p)],
+    },
+    Named {
+        name: "window-attention",
+        words: "fused causal attention where no token sees more than window",
+        sizes: &[
+            "batch", "query", "context", "window", "heads", "kv-heads", "head-dim",
+        ],
+        make: |d, p| vec![window(d, d.query, p)],
+    },
+    Named {
+        name: "window-decode",
+        words: "decode where no token sees more than window",
+        sizes: &[
+            "batch", "context", "window", "heads", "kv-heads", "head-dim",
+        ],
+        make: |d, p| vec![window(d, 1, p)],
+    },
+    Named {
+        name: "latent-attention",
+        words: "MLA of a prompt: latents to each head's keys and values, then attention",
+        sizes: &[
+            "batch", "query", "context", "heads", "head-dim", "latent", "rotary",
+        ],
+        make: latent_prompt,
+    },
+    Named {
+        name: "latent-decode",
+        words: "MLA of one new token: queries into the latent space, attention there, back",
+        sizes: &["batch", "context", "heads", "head-dim", "latent", "rotary"],
+        make: latent_decode,
+    },
+    Named {
         name: "rms-norm",
         words: "m rows of n",
         sizes: &["m", "n"],
         make: |d, p| vec![rows(d, p, [1.0, 1.0, 4.0])],
+    },
+    Named {
+        name: "rms-norm-backward",
+        words: "its gradient: row and output's gradient in, row's gradient out",
+        sizes: &["m", "n"],
+        make: |d, p| vec![rows(d, p, [2.0, 1.0, 8.0])],
+    },
+    Named {
+        name: "layer-norm",
+        words: "m rows of n, mean and variance",
+        sizes: &["m", "n"],
+        make: |d, p| vec![rows(d, p, [1.0, 1.0, 7.0])],
     },
     Named {
         name: "rms-norm-plain",
@@ -186,6 +246,18 @@ pub const ALL: [Named; 25] = [
         words: "m rows of n gated by as many",
         sizes: &["m", "n"],
         make: |d, p| vec![rows(d, p, [2.0, 1.0, 9.0])],
+    },
+    Named {
+        name: "swiglu-backward",
+        words: "its gradient: both halves and the output's gradient in, both gradients out",
+        sizes: &["m", "n"],
+        make: |d, p| vec![rows(d, p, [3.0, 2.0, 15.0])],
+    },
+    Named {
+        name: "gelu",
+        words: "m rows of n",
+        sizes: &["m", "n"],
+        make: |d, p| vec![rows(d, p, [1.0, 1.0, 10.0])],
     },
     Named {
         name: "rotary",
@@ -213,6 +285,19 @@ pub const ALL: [Named; 25] = [
         words: "m rows of n looked up",
         sizes: &["m", "n"],
         make: |d, p| vec![rows(d, p, [1.0, 1.0, 0.0])],
+    },
+    Named {
+        name: "embedding-backward",
+        words: "m gradients of n added to rows of an FP32 table",
+        sizes: &["m", "n"],
+        make: |d, p| {
+            let elements = d.m as f64 * d.n as f64;
+            vec![Shape::Stream {
+                read: (element_bytes(p) + 4.0) * elements,
+                written: 4.0 * elements,
+                flops: elements,
+            }]
+        },
     },
     Named {
         name: "add",
@@ -243,6 +328,19 @@ pub const ALL: [Named; 25] = [
                 read: 2.0 * elements,
                 written: element_bytes(p) * elements,
                 flops: 2.0 * elements,
+            }]
+        },
+    },
+    Named {
+        name: "quantise",
+        words: "m rows of n numbers of 16 bits to the format, an FP32 scale for each row",
+        sizes: &["m", "n"],
+        make: |d, p| {
+            let elements = d.m as f64 * d.n as f64;
+            vec![Shape::Stream {
+                read: 2.0 * elements,
+                written: element_bytes(p) * elements + 4.0 * d.m as f64,
+                flops: 4.0 * elements,
             }]
         },
     },
@@ -310,6 +408,89 @@ fn attention(d: &Dims, query: u64, precision: Precision, [fused, backward]: [boo
     }
 }
 
+/// Keys and values of one token of the context \[B\].
+fn token_bytes(d: &Dims, precision: Precision) -> f64 {
+    2.0 * (d.kv_heads.min(d.heads) * d.head_dim) as f64 * element_bytes(precision)
+}
+
+/// Decoding over a cache in pages (vLLM, arXiv 2309.06180, section 4.2): the last page is read
+/// whole, and 4 B of the table say where each page lies. The table is counted with the tokens.
+fn paged_decode(d: &Dims, precision: Precision) -> Shape {
+    let table = 4.0 / d.page as f64;
+    let pages = d.context.div_ceil(d.page) * d.page;
+    let whole = pages as f64 / d.context as f64;
+    Shape::ShapedAttention {
+        batch: d.batch,
+        query: 1,
+        context: d.context,
+        heads: d.heads,
+        kv_heads: d.kv_heads.min(d.heads),
+        key_dim: d.head_dim,
+        value_dim: d.head_dim,
+        window: None,
+        token_bytes: (token_bytes(d, precision) + table) * whole,
+    }
+}
+
+/// Attention that looks back over a window (Mistral 7B, arXiv 2310.06825, section 2).
+fn window(d: &Dims, query: u64, precision: Precision) -> Shape {
+    Shape::ShapedAttention {
+        batch: d.batch,
+        query: query.min(d.context),
+        context: d.context,
+        heads: d.heads,
+        kv_heads: d.kv_heads.min(d.heads),
+        key_dim: d.head_dim,
+        value_dim: d.head_dim,
+        window: Some(d.window),
+        token_bytes: token_bytes(d, precision),
+    }
+}
+
+/// Multi-head latent attention of a prompt (DeepSeek-V2, arXiv 2405.04434, section 2.1): every
+/// latent of the context becomes each head's key and value, head-dim wide, the key followed by the
+/// shared rotary part; then each head attends for itself.
+fn latent_prompt(d: &Dims, precision: Precision) -> Vec<Shape> {
+    let [key_dim, value_dim] = [d.head_dim + d.rotary, d.head_dim];
+    let width = element_bytes(precision);
+    vec![
+        gemm([d.batch * d.context, 2 * d.heads * d.head_dim, d.latent, 1]),
+        Shape::ShapedAttention {
+            batch: d.batch,
+            query: d.query.min(d.context),
+            context: d.context,
+            heads: d.heads,
+            kv_heads: d.heads,
+            key_dim,
+            value_dim,
+            window: None,
+            token_bytes: (d.heads * (key_dim + value_dim)) as f64 * width,
+        },
+    ]
+}
+
+/// The same of one new token, with the projections drawn into queries and outputs (DeepSeek-V2,
+/// section 2.1.2 and appendix C): all heads share one key, latent and rotary part, whose latent is
+/// the value too, so that a token of the cache is read once.
+fn latent_decode(d: &Dims, precision: Precision) -> Vec<Shape> {
+    let key_dim = d.latent + d.rotary;
+    vec![
+        gemm([d.batch, d.latent, d.head_dim, d.heads]),
+        Shape::ShapedAttention {
+            batch: d.batch,
+            query: 1,
+            context: d.context,
+            heads: d.heads,
+            kv_heads: 1,
+            key_dim,
+            value_dim: d.latent,
+            window: None,
+            token_bytes: key_dim as f64 * element_bytes(precision),
+        },
+        gemm([d.batch, d.head_dim, d.latent, d.heads]),
+    ]
+}
+
 /// A stream over m rows of n: elements read, elements written and operations of each.
 fn rows(d: &Dims, precision: Precision, each: [f64; 3]) -> Shape {
     stream(precision, each, d.m as f64 * d.n as f64)
@@ -364,6 +545,87 @@ mod tests {
         };
         let products = 2.0 * 49.0 * 64.0 * 32.0 * 9.0;
         assert_eq!(flops("convolution", dims), 2.0 * products);
+    }
+
+    #[test]
+    fn latent_attention_counts_what_deepseek_writes_down() {
+        // DeepSeek-V2: 128 heads of 128, a latent of 512 and 64 rotated. Decoding, a pair of tokens
+        // costs 2 · (576 + 512) a head, and a token of the cache is 576 numbers.
+        let dims = Dims {
+            batch: 3,
+            query: 1,
+            context: 1000,
+            heads: 128,
+            ..Dims::default()
+        };
+        let absorbed = 2.0 * 2.0 * 3.0 * 128.0 * 512.0 * 128.0;
+        let pairs = 3.0 * 128.0 * 1000.0;
+        let decode = flops("latent-decode", dims);
+        assert_eq!(decode, absorbed + pairs * 2.0 * 1088.0);
+        let expanded = 2.0 * 3000.0 * 512.0 * 2.0 * 128.0 * 128.0;
+        let prompt = flops("latent-attention", dims);
+        assert_eq!(prompt, expanded + pairs * 2.0 * (192.0 + 128.0));
+        let named = Named::of("latent-decode").expect("known");
+        let kernels = named.operators(&dims, Precision::Bf16);
+        let Shape::ShapedAttention { token_bytes, .. } = kernels[1].shape else {
+            panic!("{kernels:?}");
+        };
+        assert_eq!(token_bytes, 1152.0);
+    }
+
+    #[test]
+    fn windows_and_pages_count_tokens() {
+        let dims = Dims {
+            query: 1,
+            context: 1000,
+            window: 100,
+            ..Dims::default()
+        };
+        assert_eq!(flops("window-decode", dims), flops("decode", dims) / 10.0);
+        assert_eq!(flops("paged-decode", dims), flops("decode", dims));
+        // 1000 tokens fill 63 pages of 16: 1008 are read, and 63 entries of the table.
+        let Shape::ShapedAttention { token_bytes, .. } = paged_decode(&dims, Precision::Bf16)
+        else {
+            panic!("a shape of its own");
+        };
+        let bytes = 1000.0 * token_bytes;
+        let exact = 1008.0 * 2.0 * 8.0 * 128.0 * 2.0 + 63.0 * 4.0;
+        assert!((bytes / exact - 1.0).abs() < 1e-12, "{bytes} {exact}");
+    }
+
+    #[test]
+    fn streams_move_what_their_definitions_say() {
+        let dims = Dims {
+            m: 8,
+            n: 16,
+            ..Dims::default()
+        };
+        let bytes = |name: &str, precision| -> f64 {
+            let named = Named::of(name).expect("known");
+            let all = named.operators(&dims, precision);
+            all.iter().map(Operator::bytes).sum()
+        };
+        // Elements read and written, each as wide as the format, unless said otherwise.
+        for (name, moved) in [
+            ("copy", 2.0),
+            ("scale", 2.0),
+            ("add", 3.0),
+            ("triad", 3.0),
+            ("fill", 1.0),
+            ("rms-norm", 2.0),
+            ("rms-norm-backward", 3.0),
+            ("swiglu", 3.0),
+            ("swiglu-backward", 5.0),
+            ("cross-entropy", 3.0),
+            ("embedding", 2.0),
+        ] {
+            assert_eq!(bytes(name, Precision::Fp64), moved * 128.0 * 8.0, "{name}");
+            assert_eq!(bytes(name, Precision::Bf16), moved * 128.0 * 2.0, "{name}");
+        }
+        assert_eq!(bytes("adam", Precision::Bf16), 28.0 * 128.0);
+        assert_eq!(bytes("cast", Precision::Fp8), 3.0 * 128.0);
+        assert_eq!(bytes("quantise", Precision::Fp8), 3.0 * 128.0 + 32.0);
+        assert_eq!(bytes("embedding-backward", Precision::Bf16), 10.0 * 128.0);
     }
 
     #[test]

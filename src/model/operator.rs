@@ -74,6 +74,28 @@ pub enum Shape {
         /// Format of keys and values.
         kv_precision: Precision,
     },
+    /// Fused attention, forward, whose heads, cache or view differ from the plain one's: keys wider
+    /// than values, one latent cache for all heads, a sliding window.
+    ShapedAttention {
+        /// Sequences.
+        batch: u64,
+        /// New tokens of each sequence.
+        query: u64,
+        /// Tokens attended to, the new ones included.
+        context: u64,
+        /// Query heads on this device.
+        heads: u64,
+        /// Key/value heads on this device.
+        kv_heads: u64,
+        /// Width of a query and of a key.
+        key_dim: u64,
+        /// Width of a value and of an output.
+        value_dim: u64,
+        /// Most tokens that one sees, itself included.
+        window: Option<u64>,
+        /// Width of what is read for a token of the context, over all key/value heads \[B\].
+        token_bytes: f64,
+    },
     /// A stream over memory: norms, activations, residuals, optimiser updates, look-ups.
     Stream {
         /// Bytes read.
@@ -113,6 +135,19 @@ impl Operator {
                 let pairs = visible_pairs(query, context, causal);
                 factor * 4.0 * batch as f64 * heads as f64 * head_dim as f64 * pairs
             }
+            Shape::ShapedAttention {
+                batch,
+                query,
+                context,
+                heads,
+                key_dim,
+                value_dim,
+                window,
+                ..
+            } => {
+                let pairs = pairs_in_window(query, context, window);
+                2.0 * (batch * heads * (key_dim + value_dim)) as f64 * pairs
+            }
             Shape::NarrowGemm { m, n, k, .. } => 2.0 * m as f64 * n as f64 * k as f64,
             Shape::Stream { flops, .. } | Shape::Rows { flops, .. } => flops,
         }
@@ -139,6 +174,17 @@ pub fn visible_pairs(query: u64, context: u64, causal: bool) -> f64 {
     } else {
         q * c
     }
+}
+
+/// Pairs of a new token and a token it sees where none sees more than `window`: Σ min(i, w) over
+/// the places i of the new tokens.
+pub fn pairs_in_window(query: u64, context: u64, window: Option<u64>) -> f64 {
+    let window = window.unwrap_or(context).min(context);
+    // New tokens whose whole past lies in the window.
+    let before = context - query.min(context);
+    let whole = window.saturating_sub(before).min(query);
+    let seen_by_whole = visible_pairs(whole, before + whole, true);
+    seen_by_whole + (query - whole) as f64 * window as f64
 }
 
 /// Width of one number at rest \[B\]. TF32 is stored as FP32; the block scales of FP4 and FP8
@@ -193,6 +239,23 @@ mod tests {
             precision: Precision::Fp16,
         };
         assert_eq!(gemm.flops(), 420.0);
+    }
+
+    #[test]
+    fn a_window_cuts_what_each_token_sees() {
+        let sum = |query: u64, context: u64, window: u64| -> f64 {
+            let places = context - query + 1..=context;
+            places.map(|place| place.min(window) as f64).sum()
+        };
+        for (query, context, window) in [(7, 7, 3), (4, 20, 5), (4, 20, 18), (1, 9, 4), (5, 5, 9)] {
+            let ours = pairs_in_window(query, context, Some(window));
+            assert_eq!(
+                ours,
+                sum(query, context, window),
+                "{query} {context} {window}"
+            );
+        }
+        assert_eq!(pairs_in_window(6, 10, None), visible_pairs(6, 10, true));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::account::Account;
 use super::builder::Builder;
 use super::loaded::network;
 use super::placement::Placement;
-use super::range::{check_precision, check_tokens, within};
+use super::range::{check_precision, check_tokens, stand_ins, within};
 use super::task::{Phase, Plan, Unit};
 use super::training::run_steps;
 use crate::catalog::Catalog;
@@ -68,12 +68,16 @@ pub(super) fn plan(
         phases,
         produced: (u64::from(placement.data) * batch * output) as f64,
         unit: Unit::Tokens,
-        facts: vec![
-            ("model".into(), network.spec().name.clone()),
-            ("parallelism".into(), degrees),
-            ("requests".into(), requests),
-            ("framework".into(), spec.framework.value.clone()),
-        ],
+        facts: [
+            vec![
+                ("model".into(), network.spec().name.clone()),
+                ("parallelism".into(), degrees),
+                ("requests".into(), requests),
+                ("framework".into(), spec.framework.value.clone()),
+            ],
+            stand_ins(fabric, &placement, spec.precision.value),
+        ]
+        .concat(),
         gpus: placement.gpus(),
         represented: placement.represented(),
         ranks: placement.ranks,

@@ -8,7 +8,7 @@ use super::gradients::Buckets;
 use super::loaded::network;
 use super::pipeline::{Parts, Pipeline};
 use super::placement::Placement;
-use super::range::{check_precision, check_tokens, within};
+use super::range::{check_precision, check_tokens, stand_ins, within};
 use super::sharded::Sharded;
 use super::task::{Phase, Plan, Unit};
 use crate::catalog::Catalog;
@@ -78,7 +78,11 @@ pub(super) fn plan_unfolded(
         phases: vec![step.builder.unfolded("step", 1.0)],
         produced: tokens as f64,
         unit: Unit::Tokens,
-        facts: facts(spec, &job, &placement),
+        facts: [
+            facts(spec, &job, &placement),
+            stand_ins(fabric, &placement, spec.precision.value),
+        ]
+        .concat(),
         gpus: placement.gpus(),
         represented: placement.represented(),
         ranks: placement.ranks,

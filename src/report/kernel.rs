@@ -68,7 +68,7 @@ pub fn record(
     Ok(KernelRecord {
         operator: operators.first().map_or("", |op| op.name),
         sizes: sizes.to_vec(),
-        device: device.name.to_string(),
+        device: label(device),
         format: format_name(precision),
         // Streams of a format need no units that compute in it.
         runs_as: format_name(device.runs_as(precision).unwrap_or(precision)),
@@ -85,6 +85,14 @@ pub fn record(
         tile: tiling.map(|tiling| [tiling.rows, tiling.columns]),
         split: tiling.map(|tiling| tiling.split),
     })
+}
+
+/// A device's name, and what is taken out of its model.
+fn label(device: &Device<'_>) -> String {
+    match device.missing() {
+        None => device.name.to_string(),
+        Some(mechanism) => format!("{} without {}", device.name, mechanism.name()),
+    }
 }
 
 /// The records as a table; the sizes shown are those that differ between them.
@@ -209,7 +217,7 @@ pub fn roofline_chart(
 ) -> Result<Rendered, RenderError> {
     let roofs = devices.iter().filter_map(|device| {
         Some(RooflineDevice {
-            label: device.name.to_string(),
+            label: label(device),
             peak_flops: device.peak(precision).ok()?,
             bandwidth: device.bandwidth,
         })

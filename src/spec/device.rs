@@ -113,6 +113,17 @@ pub struct Compute {
     /// Rate of fused attention relative to a large GEMM; the family's where absent.
     #[serde(default = "missing_share")]
     pub attention: Figure<Share>,
+    /// Side of its systolic arrays: products are padded to it; the family's where absent.
+    #[serde(default, deserialize_with = "above_zero_if_any")]
+    pub array: Option<Figure<u32>>,
+    /// How much faster than `achievable` large products run before the power limit lowers the
+    /// clock, relative; nothing where absent.
+    #[serde(default, deserialize_with = "above_zero_if_any")]
+    pub boost: Option<Figure<f64>>,
+    /// Share of the units that together draw the full VRAM bandwidth in a tiled kernel, above 1
+    /// where even all of them cannot; the family's where absent.
+    #[serde(default, deserialize_with = "above_zero_if_any")]
+    pub units_for_bandwidth: Option<Figure<f64>>,
 }
 
 /// Dense peak rates with FP32 (or INT32) accumulation; a multiply-add counts as two.
@@ -206,6 +217,9 @@ pub struct CpuSpec {
     /// Share of the peak that a large GEMM reaches; the family's where absent.
     #[serde(default = "missing_share")]
     pub achievable: Figure<Share>,
+    /// Side of the tiles of its matrix units (AMX); the family's where absent.
+    #[serde(default, deserialize_with = "above_zero_if_any")]
+    pub array: Option<Figure<u32>>,
     /// The socket's memory.
     pub memory: Memory,
     /// Rate at which copies between cards pass through its memory, writes and reads together,
@@ -266,6 +280,12 @@ pub struct FamilySpec {
     pub achievable_by_format: BTreeMap<Precision, Figure<Share>>,
     /// Rate of fused attention relative to a large GEMM.
     pub attention: Figure<Share>,
+    /// Side of the systolic arrays or matrix tiles that products are padded to.
+    #[serde(default, deserialize_with = "above_zero_if_any")]
+    pub array: Option<Figure<u32>>,
+    /// Share of the units that together draw the full VRAM bandwidth in a tiled kernel.
+    #[serde(default, deserialize_with = "above_zero_if_any")]
+    pub units_for_bandwidth: Option<Figure<f64>>,
     /// Share of the memory's bandwidth that a large stream reaches.
     pub memory: Figure<Share>,
     /// Shortest time from one kernel to the next.
@@ -287,6 +307,8 @@ impl FamilySpec {
         }
         self.fill(&mut compute.achievable, &self.achievable);
         self.fill(&mut compute.attention, &self.attention);
+        self.fill_if_any(&mut compute.array, &self.array);
+        self.fill_if_any(&mut compute.units_for_bandwidth, &self.units_for_bandwidth);
         self.fill(&mut gpu.memory.achievable, &self.memory);
         self.fill(&mut gpu.launch, &self.launch);
     }
@@ -294,12 +316,19 @@ impl FamilySpec {
     /// Fills in what a CPU's file leaves to its family.
     pub fn complete_cpu(&self, cpu: &mut CpuSpec) {
         self.fill(&mut cpu.achievable, &self.achievable);
+        self.fill_if_any(&mut cpu.array, &self.array);
         self.fill(&mut cpu.memory.achievable, &self.memory);
     }
 
     fn fill<T: Clone>(&self, own: &mut Figure<T>, family: &Figure<T>) {
         if own.is_missing() {
             *own = self.figure(family);
+        }
+    }
+
+    fn fill_if_any<T: Clone>(&self, own: &mut Option<Figure<T>>, family: &Option<Figure<T>>) {
+        if own.is_none() {
+            *own = family.as_ref().map(|figure| self.figure(figure));
         }
     }
 

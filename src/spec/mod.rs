@@ -4,6 +4,7 @@
 //! place it stands at. Knows syntax and ranges, not meaning: whether a device exists is for the
 //! catalogue to say, whether a graph is connected for the topology.
 
+mod campaign;
 mod condition;
 mod device;
 mod diagnostic;
@@ -18,6 +19,7 @@ mod read;
 mod topology;
 mod workload;
 
+pub use campaign::{AccuracySpec, CampaignSpec, Enclosed};
 pub use condition::{ConditionSpec, Distribution, ShareOrRate};
 pub use device::{
     Compute, CpuSpec, DeviceClass, FamilySpec, GpuSpec, LinkClass, LinkSpec, Memory, Peaks,

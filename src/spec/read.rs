@@ -83,6 +83,10 @@ pub enum Kind {
     Framework,
     /// A collective communication library.
     Library,
+    /// How a body of measurements was timed.
+    Campaign,
+    /// How far predictions are off.
+    Accuracy,
     /// A machine or cluster.
     Topology,
     /// A training step.

@@ -2,7 +2,7 @@
 
 use super::Row;
 use crate::model::{Operator, Shape, element_bytes};
-use crate::spec::Precision;
+use crate::spec::{CampaignSpec, Precision};
 
 /// Number formats as the sources write them, by what the cell begins with.
 const FORMATS: [(&str, Precision); 14] = [
@@ -27,39 +27,18 @@ const FORMATS: [(&str, Precision); 14] = [
 /// Bytes of a stream that no cache holds \[B\].
 const LONG_STREAM: f64 = 4e9;
 
-/// Whose timer encloses a whole layer of TensorRT-LLM: `collector/trtllm/collect_gemm.py` times
-/// `Linear.forward`, which brings the activations to the narrow format first, and its attention
-/// operator rotates the queries and keys and writes the cache before it attends.
-const LAYERS: &str = "ai-dynamo/aiconfigurator";
+/// Kernels of one number with which a layer computes the scale of an FP8 tensor. Fitted on the
+/// smallest FP8 layers of the calibration set (aicg-0385, -0386, GB200: 17 and 19 us).
+const SCALE_KERNELS: usize = 6;
 
-/// Whose norms and activations are plain row kernels, those of vLLM in 2023.
-const PLAIN_ROWS: &str = "microsoft/vidur";
-
-/// Whose timer encloses the host's call, kernels being issued one at a time, and by how much that
-/// lengthens a row \[s\]. Fitted on the smallest products of the calibration rows of each: V100
-/// (dbench-0016, -0018) and MI210 (llmc-0032, -0033).
-const HOST_S: [(&str, f64); 2] = [
-    ("baidu-research/DeepBench", 5e-6),
-    ("PrincetonUniversity/LLMCompass", 22e-6),
-];
-
-/// What the source's timer adds to the time on the device \[s\].
-pub(super) fn host_s(row: &Row<'_>) -> f64 {
-    let own = HOST_S
-        .iter()
-        .find(|(source, _)| *source == row.text("source"));
-    own.map_or(0.0, |(_, seconds)| *seconds)
-}
-
-/// Whether the source times one attention kernel over and over on the same keys and values.
-pub(super) fn repeated(row: &Row<'_>) -> bool {
-    row.text("source") == LAYERS
-}
-
-/// All operators that a row's time encloses.
-pub(super) fn operators(row: &Row<'_>) -> Result<Vec<Operator>, String> {
-    let main = timed(row)?;
-    let mut all = if row.text("source") == LAYERS {
+/// All operators that a row's time encloses, as its campaign timed them.
+pub(super) fn operators(
+    row: &Row<'_>,
+    campaign: Option<&CampaignSpec>,
+) -> Result<Vec<Operator>, String> {
+    let plain = campaign.is_some_and(CampaignSpec::has_plain_rows);
+    let main = timed(row, plain)?;
+    let mut all = if campaign.is_some_and(CampaignSpec::times_layers) {
         before(&main)
     } else {
         Vec::new()
@@ -86,8 +65,12 @@ fn before(main: &Operator) -> Vec<Operator> {
             let cast = stream("cast", 2.0 * numbers, narrow);
             let largest = stream("largest", 2.0 * numbers, 0.0);
             match main.precision {
-                // The scale of the tensor is a kernel between them.
-                Precision::Fp8 => vec![largest, stream("scale", 4.0, 4.0), cast],
+                // The scale of the tensor is computed between them, in kernels of one number.
+                Precision::Fp8 => {
+                    let mut all = vec![largest, cast];
+                    all.extend((0..SCALE_KERNELS).map(|_| stream("scale", 4.0, 4.0)));
+                    all
+                }
                 Precision::Fp4 => vec![largest, cast],
                 _ => Vec::new(),
             }
@@ -107,26 +90,32 @@ fn before(main: &Operator) -> Vec<Operator> {
             let read = queries + keys * element_bytes(main.precision);
             let written = queries + keys * element_bytes(kv_precision);
             let small = |name| stream(name, 4.0, 4.0);
-            let rotate = stream("rotate and write the cache", read, written);
+            // One block of threads for each head of a token, the width of the head across.
+            let rotate = Operator {
+                name: "rotate and write the cache",
+                shape: Shape::Rows {
+                    rows: batch * query * (heads + kv_heads),
+                    width: head_dim,
+                    bytes: read + written,
+                    flops: 0.0,
+                },
+                precision: main.precision,
+            };
             // A decoder's kernel does all of it itself.
             if query == 1 {
                 return Vec::new();
             }
             // How many small ones: fitted on the shortest prompts of the calibration set, 16 us on
-            // the H100, 15 us on the L40S, 17 us on the GB200.
-            vec![
-                small("lengths"),
-                small("offsets"),
-                small("schedule"),
-                rotate,
-            ]
+            // the H100, 15 us on the L40S, 17 us on the GB200 (2.2 fits best).
+            vec![small("lengths"), small("offsets"), rotate]
         }
         _ => Vec::new(),
     }
 }
 
-/// The operator that a row is named after.
-pub(super) fn timed(row: &Row<'_>) -> Result<Operator, String> {
+/// The operator that a row is named after; `plain`: norms and activations take an element a thread
+/// at a time.
+pub(super) fn timed(row: &Row<'_>, plain: bool) -> Result<Operator, String> {
     let op = row.text("op");
     let (family, detail) = op.split_once(':').unwrap_or((op, ""));
     let precision = format(row.text("dtype"))?;
@@ -134,7 +123,7 @@ pub(super) fn timed(row: &Row<'_>) -> Result<Operator, String> {
         "gemm" => ("gemm", gemm(row)?),
         "attention_prefill" => ("attention", attention(row, prompt(row)?)?),
         "attention_decode" => ("attention", attention(row, (1, row.count("seq")?))?),
-        "elementwise" => ("elementwise", elementwise(row, detail, precision)?),
+        "elementwise" => ("elementwise", elementwise(row, detail, precision, plain)?),
         "stream" => ("stream", stream(detail)?),
         _ => return Err(format!("unsupported: operator `{op}`")),
     };
@@ -196,7 +185,12 @@ fn attention(row: &Row<'_>, (query, context): (u64, u64)) -> Result<Shape, Strin
 }
 
 /// Elements read, elements written and operations of one output element.
-fn elementwise(row: &Row<'_>, detail: &str, precision: Precision) -> Result<Shape, String> {
+fn elementwise(
+    row: &Row<'_>,
+    detail: &str,
+    precision: Precision,
+    plain: bool,
+) -> Result<Shape, String> {
     let (read, written, flops) = match detail {
         "add" => (2.0, 1.0, 1.0),
         "input_layernorm" => (1.0, 1.0, 4.0),
@@ -207,7 +201,7 @@ fn elementwise(row: &Row<'_>, detail: &str, precision: Precision) -> Result<Shap
     let (rows, columns) = (row.count("m")?, row.count("n")?);
     let elements = rows as f64 * columns as f64;
     let width = element_bytes(precision);
-    if row.text("source") == PLAIN_ROWS && detail != "add" {
+    if plain && detail != "add" {
         return Ok(Shape::Rows {
             rows,
             width: columns,

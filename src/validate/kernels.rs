@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::kernel_rows::{host_s, operators, repeated, timed};
+use super::kernel_rows::{operators, timed};
 use super::launches::Launches;
 use super::{Row, Subject};
 use crate::catalog::Catalog;
 use crate::collective::{Communicator, Operation};
 use crate::fabric::Fabric;
-use crate::kernel::{Device, cost_on};
+use crate::kernel::{Device, Mechanism, cost_on};
 use crate::report::draw::Measure;
-use crate::spec::{Diagnostic, GpuSpec, Kind, LibrarySpec};
+use crate::spec::{CampaignSpec, Diagnostic, GpuSpec, Kind, LibrarySpec};
 use crate::topology::expand;
 
 /// Operations from which a GEMM counts as large \[FLOP\].
@@ -27,6 +27,9 @@ pub struct Kernels {
     launches: Launches,
     library: Arc<LibrarySpec>,
     pub(super) devices: BTreeMap<String, Arc<GpuSpec>>,
+    /// How each source timed, by what the column `source` says.
+    campaigns: BTreeMap<String, Arc<CampaignSpec>>,
+    missing: Option<Mechanism>,
 }
 
 impl Kernels {
@@ -42,21 +45,40 @@ impl Kernels {
                 devices.insert(alias.to_lowercase(), Arc::clone(&gpu));
             }
         }
+        let mut campaigns = BTreeMap::new();
+        for name in catalog.names(Kind::Campaign) {
+            let campaign = catalog.get::<CampaignSpec>(name)?;
+            campaigns.insert(campaign.column.clone(), campaign);
+        }
         Ok(Self {
             catalog: catalog.clone(),
             launches: Launches::shipped()?,
             library: catalog.get(LIBRARY)?,
             devices,
+            campaigns,
+            missing: None,
         })
+    }
+
+    /// Predictions of the model without a mechanism.
+    pub fn without(self, mechanism: Mechanism) -> Self {
+        Self {
+            missing: Some(mechanism),
+            ..self
+        }
     }
 
     /// Time of a row's operators on its device \[s\].
     fn seconds(&self, row: &Row<'_>) -> Result<f64, String> {
         let gpu = self.device(row)?;
         let mut device = Device::of_gpu(gpu);
-        device.repeated = repeated(row);
-        let mut seconds = host_s(row);
-        for op in operators(row)? {
+        if let Some(mechanism) = self.missing {
+            device = device.without(mechanism);
+        }
+        let campaign = self.campaigns.get(row.text("source")).map(AsRef::as_ref);
+        device.repeated = campaign.is_some_and(CampaignSpec::repeats);
+        let mut seconds = campaign.map_or(0.0, CampaignSpec::host_s);
+        for op in operators(row, campaign)? {
             let cost = cost_on(&op, &device).map_err(|e| format!("unsupported: {e}"))?;
             seconds += cost.total_s(&device);
         }
@@ -134,7 +156,7 @@ impl Subject for Kernels {
         }
         let seconds = self.seconds(row)?;
         Ok(if op.starts_with("stream") {
-            timed(row)?.bytes() / seconds / 1e9
+            timed(row, false)?.bytes() / seconds / 1e9
         } else {
             seconds * 1e6
         })
@@ -143,7 +165,7 @@ impl Subject for Kernels {
     fn class(&self, row: &Row<'_>) -> &'static str {
         let op = row.text("op");
         match op.split([':', '_']).next() {
-            Some("gemm") => match timed(row) {
+            Some("gemm") => match timed(row, false) {
                 Ok(op) if op.flops() < LARGE => "gemm below 1 GFLOP",
                 _ => "gemm from 1 GFLOP",
             },

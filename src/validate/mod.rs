@@ -4,6 +4,7 @@
 //! group and over all. A [`Subject`] knows how to predict one row; everything else is here and the
 //! same for all kinds. A row that cannot be run is counted and says why; none is dropped.
 
+mod accuracy;
 mod chart;
 mod collectives;
 mod file;
@@ -15,7 +16,9 @@ mod page;
 mod record;
 mod score;
 mod unseen;
+mod without;
 
+pub use accuracy::accuracy_file;
 pub use chart::scatters;
 pub use collectives::Collectives;
 pub use file::{Measurements, Row};
@@ -25,6 +28,7 @@ pub use page::{markdown, text};
 pub use record::{GroupRecord, RowRecord, ValidationRecord, annotated_csv};
 pub use score::{Summary, kendall_tau};
 pub use unseen::UnseenKernels;
+pub use without::{ClassWithout, WithoutRecord, without};
 
 use rayon::prelude::*;
 

@@ -53,6 +53,47 @@ fn formats_that_run_as_another_say_so() {
 }
 
 #[test]
+fn a_workload_in_a_format_that_the_machine_lacks_says_what_it_runs_as() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |precision: &str| {
+        let file = folder.path().join(format!("{precision}.yaml"));
+        let text = format!(
+            "kind: inference\nname: {precision}\nmodel: llama2-7b\nprecision: {precision}\n\
+             parallel: {{tensor: 1}}\nbatch: 8\nprompt: 512\noutput: 64\nframework: vllm-0\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        json(&["run", "dgx-a100-80gb", file.to_str().unwrap()])
+    };
+    let (narrow, wide) = (run("fp8"), run("bf16"));
+    let why = "bf16 (a100-sxm-80gb has no fp8)";
+    assert_eq!(narrow["facts"]["runs as"], why);
+    assert!(wide["facts"]["runs as"].is_null());
+    // Decoding waits for weights, of which there are half as many bytes.
+    let step = |record: &Value| record["step_time_s"].as_f64().unwrap();
+    assert!(step(&narrow) < step(&wide));
+}
+
+#[test]
+fn attention_comes_in_all_its_forms() {
+    let time = |operator: &str, sizes: &[&str]| {
+        let on = ["--on", "h100-sxm-80gb"];
+        let records = json(&[&["kernel", operator], sizes, &on[..]].concat());
+        records[0]["time_s"].as_f64().unwrap()
+    };
+    let context = ["--batch", "32", "--context", "32768"];
+    let decode = time("decode", &context);
+    assert!(time("window-decode", &context) < decode / 10.0);
+    let paged = time("paged-decode", &context);
+    assert!((1.0..1.01).contains(&(paged / decode)));
+    // 576 numbers a token for all heads against 2048 of eight.
+    assert!(time("latent-decode", &context) < decode / 2.0);
+    let prompt = ["--query", "16384", "--context", "16384"];
+    let attention = time("attention", &prompt);
+    assert!(time("window-attention", &prompt) < attention / 4.0);
+    assert!(time("latent-attention", &prompt) > attention);
+}
+
+#[test]
 fn bad_input_gets_one_clear_message() {
     for (arguments, message) in [
         (&["kernel", "gem", "--on", "t4"][..], "did you mean `gemm`?"),
@@ -70,6 +111,10 @@ fn bad_input_gets_one_clear_message() {
         (
             &["kernel", "gemm", "--dtype", "fp7", "--on", "t4"],
             "unknown number format",
+        ),
+        (
+            &["kernel", "gemm", "--without", "wave", "--on", "t4"],
+            "did you mean `waves`?",
         ),
         (&["validate", "kernel", "x.csv"], "did you mean `kernels`?"),
     ] {
@@ -108,6 +153,58 @@ fn validation_counts_every_row_and_writes_its_report() {
     }
     let part = json(&["validate", "kernels", file, "--split", "calibration"]);
     assert_eq!(part["summary"]["n"], 1);
+}
+
+#[test]
+fn a_mechanism_can_be_taken_out_and_its_errors_stand_beside_the_whole_models() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rows.csv");
+    std::fs::write(&file, ROWS).unwrap();
+    let record = json(&[
+        "validate",
+        "kernels",
+        file.to_str().unwrap(),
+        "--without",
+        "achievable",
+    ]);
+    // The first class holds only the row of an unknown device.
+    let class = &record["classes"][1];
+    assert_eq!(record["mechanism"], "achievable");
+    let error = |key: &str| class[key].as_f64().unwrap();
+    assert!(error("mean_error_without") < error("mean_error"));
+    let (code, _, err) = narrows(&[
+        "validate",
+        "collectives",
+        file.to_str().unwrap(),
+        "--without",
+        "waves",
+    ]);
+    assert!(code == 2 && err.contains("has no mechanisms"), "{err}");
+}
+
+#[test]
+fn the_error_on_unseen_devices_is_written_as_a_file_of_the_catalogue() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rows.csv");
+    let head = ROWS.lines().next().unwrap();
+    let row = "x,calibration,A100 SXM 80GB,gemm,4096,4096,4096,,,,,,fp16,560,s\n";
+    std::fs::write(&file, format!("{head}\n{}", row.repeat(20))).unwrap();
+    let out = folder.path().join("out");
+    let arguments = ["validate", "unseen-kernels", file.to_str().unwrap()];
+    json(&[&arguments[..], &["-o", out.to_str().unwrap()]].concat());
+    let written = out.join("unseen-kernels.yaml");
+    let text = std::fs::read_to_string(&written).unwrap();
+    assert!(
+        text.contains("1 devices with at least 20 of 20 rows"),
+        "{text}"
+    );
+    // The catalogue takes it, and `narrows kernel` prints from it.
+    std::fs::write(&written, text.replace("value: 0.", "value: 0.7")).unwrap();
+    let catalog = ["--catalog", out.to_str().unwrap()];
+    let (code, shown, err) =
+        narrows(&[&catalog[..], &["kernel", "gemm", "--on", "gtx-580-3gb"]].concat());
+    assert_eq!(code, 0, "{err}");
+    assert!(shown.contains("are 7"), "{shown}");
 }
 
 #[test]

@@ -1,0 +1,90 @@
+//! Catalogue files about measurements: how a campaign timed, and how far predictions are off.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+use super::figure::Figure;
+use crate::units::Seconds;
+
+/// What the timer of a campaign encloses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Enclosed {
+    /// The kernel that a row is named after.
+    #[default]
+    Kernel,
+    /// A layer of an engine: the kernel and those that prepare its operands.
+    Layer,
+}
+
+/// How one body of published kernel measurements was timed. Nothing in it may depend on a row.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CampaignSpec {
+    /// `campaign`.
+    pub kind: String,
+    /// Name in the catalogue.
+    pub name: String,
+    /// Name a person would say.
+    #[serde(default)]
+    pub title: String,
+    /// What the column `source` of its rows says.
+    pub column: String,
+    /// Sources by short key.
+    #[serde(default)]
+    pub sources: BTreeMap<String, String>,
+    /// What the timer adds because it encloses the host's call.
+    #[serde(default)]
+    pub host: Option<Figure<Seconds>>,
+    /// What the timer encloses.
+    #[serde(default)]
+    pub encloses: Option<Figure<Enclosed>>,
+    /// Whether one kernel is timed over and over on the same operands, so that the cache keeps
+    /// what it can of them.
+    #[serde(default)]
+    pub repeated: Option<Figure<bool>>,
+    /// Whether its norms and activations are plain kernels, an element a thread at a time.
+    #[serde(default)]
+    pub plain_rows: Option<Figure<bool>>,
+}
+
+impl CampaignSpec {
+    /// What the timer adds to the time on the device \[s\].
+    pub fn host_s(&self) -> f64 {
+        self.host.as_ref().map_or(0.0, |host| host.value.0)
+    }
+
+    /// Whether the timer encloses a whole layer.
+    pub fn times_layers(&self) -> bool {
+        let encloses = self.encloses.as_ref();
+        encloses.is_some_and(|encloses| encloses.value == Enclosed::Layer)
+    }
+
+    /// Whether operands are still in the cache from the time before.
+    pub fn repeats(&self) -> bool {
+        self.repeated.as_ref().is_some_and(|figure| figure.value)
+    }
+
+    /// Whether its row kernels are plain ones.
+    pub fn has_plain_rows(&self) -> bool {
+        self.plain_rows.as_ref().is_some_and(|figure| figure.value)
+    }
+}
+
+/// How far a kind of predictions is off: written by `narrows validate`, printed beside answers.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccuracySpec {
+    /// `accuracy`.
+    pub kind: String,
+    /// Name in the catalogue.
+    pub name: String,
+    /// Name a person would say.
+    #[serde(default)]
+    pub title: String,
+    /// Sources by short key.
+    #[serde(default)]
+    pub sources: BTreeMap<String, String>,
+    /// Median over groups of their median |predicted/measured − 1|.
+    pub median_error: Figure<f64>,
+}
