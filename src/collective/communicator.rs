@@ -190,12 +190,16 @@ impl<'a> Communicator<'a> {
         let topology = &self.fabric.topology;
         let name = |id: &DeviceId| topology.device(*id).name.as_str();
         let first = self.group[0];
-        let reached = |to: &DeviceId| {
-            transfer(self.fabric, first, *to, PeerRule::ThroughHost, false).is_some()
+        let reached = |(from, to): &(DeviceId, DeviceId)| {
+            transfer(self.fabric, *from, *to, PeerRule::ThroughHost, false).is_some()
         };
-        let apart = self.group[1..].iter().find(|id| !reached(id));
+        let others = self.group[1..].iter().map(|to| (first, *to));
+        let neighbours = self.group.windows(2).map(|pair| (pair[0], pair[1]));
+        let apart = others.chain(neighbours).find(|pair| !reached(pair));
         let message = match apart {
-            Some(id) => format!("no path leads from `{}` to `{}`", name(&first), name(id)),
+            Some((from, to)) => {
+                format!("no path leads from `{}` to `{}`", name(&from), name(&to))
+            }
             None => "no ring joins the GPUs".to_string(),
         };
         let diagnostic =

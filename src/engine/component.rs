@@ -22,8 +22,6 @@ pub(super) struct User {
 #[repr(align(64))]
 struct Runner {
     demands: SmallVec<[(ResourceId, f64); 4]>,
-    /// Where in its resource's list each demand stands, so that leaving is O(1).
-    places: SmallVec<[u32; 4]>,
     weight: f64,
     limit: f64,
     limit_resource: Option<ResourceId>,
@@ -45,6 +43,9 @@ struct Users {
 pub(super) struct Usage {
     users: Vec<Users>,
     runners: Vec<Runner>,
+    /// Where in its resource's list each demand of a runner stands, so that leaving is O(1). Apart
+    /// from the rest, since whoever leaves moves others.
+    places: Vec<SmallVec<[u32; 4]>>,
     /// Slots that nobody has, the one left last at the end.
     free: Vec<Slot>,
 }
@@ -77,15 +78,17 @@ impl Usage {
         let limit_resource = stored.limit_resource;
         let runner = Runner {
             demands: SmallVec::from_slice(program.demands(id)),
-            places,
             weight: stored.weight,
             limit: stored.limit * limit_scale,
             limit_resource: (limit_resource != NONE).then_some(ResourceId(limit_resource)),
             activity: id,
         };
-        match self.runners.get_mut(slot.index()) {
-            Some(place) => *place = runner,
-            None => self.runners.push(runner),
+        if slot.index() == self.runners.len() {
+            self.runners.push(runner);
+            self.places.push(places);
+        } else {
+            self.runners[slot.index()] = runner;
+            self.places[slot.index()] = places;
         }
         slot
     }
@@ -93,12 +96,12 @@ impl Usage {
     /// An activity no longer uses its resources; its slot is free for another.
     pub(super) fn leave(&mut self, slot: Slot) {
         for demand in 0..self.runners[slot.index()].demands.len() {
-            let runner = &self.runners[slot.index()];
-            let (resource, place) = (runner.demands[demand].0, runner.places[demand]);
+            let (resource, _) = self.runners[slot.index()].demands[demand];
+            let place = self.places[slot.index()][demand];
             let users = &mut self.users[resource.index()];
             let left = users.all.swap_remove(place as usize);
             if let Some(moved) = users.all.get(place as usize) {
-                self.runners[moved.slot.index()].places[moved.demand as usize] = place;
+                self.places[moved.slot.index()][moved.demand as usize] = place;
             }
             users.slope = match users.all.is_empty() {
                 true => 0.0,

@@ -127,6 +127,10 @@ impl MaxMin {
     fn question(&mut self, usage: &Usage, resource: ResourceId) {
         let filling = self.filling[resource.index()];
         let full = filling.left <= TOLERANCE * filling.capacity;
+        if !full && !filling.full {
+            // It held nobody down before and holds nobody down now.
+            return;
+        }
         let users = usage.users(resource);
         let members = users
             .iter()

@@ -5,8 +5,8 @@
 //! heap operation. An event is void once its activity is due at another time; the owner knows
 //! that, so nothing is ever removed from the middle.
 
+use dary_heap::QuaternaryHeap;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 
 use super::ids::ActivityId;
 
@@ -31,7 +31,7 @@ struct Moment {
 /// Pending events.
 #[derive(Debug)]
 pub(super) struct Queue {
-    heap: BinaryHeap<Reverse<Moment>>,
+    heap: QuaternaryHeap<Reverse<Moment>>,
     buckets: Vec<Vec<ActivityId>>,
     free: Vec<u32>,
     /// Bits of the time and its bucket, which the second event of a moment opens.
@@ -45,7 +45,7 @@ pub(super) struct Queue {
 impl Default for Queue {
     fn default() -> Self {
         Self {
-            heap: BinaryHeap::new(),
+            heap: QuaternaryHeap::new(),
             buckets: Vec::new(),
             free: Vec::new(),
             recent: vec![(NEVER, SINGLE); RECENT],

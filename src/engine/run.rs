@@ -104,14 +104,9 @@ enum Phase {
     Ended,
 }
 
-/// Running state of one activity: a cache line.
+/// How far the work of a running activity is.
 #[derive(Debug, Clone, Copy)]
-#[repr(align(64))]
-pub(super) struct State {
-    /// When its next event is due \[s\]; not a number while none is.
-    due: f64,
-    /// Time under which it stands in the queue, never after `due`; not a number while it does not.
-    queued: f64,
+struct Progress {
     /// Work left at `since`.
     left: f64,
     /// When the rate was last settled \[s\].
@@ -119,6 +114,15 @@ pub(super) struct State {
     /// Start of the interval now open \[s\].
     opened: f64,
     binding: Binding,
+}
+
+/// State of one activity.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct State {
+    /// When its next event is due \[s\]; not a number while none is.
+    due: f64,
+    /// Time under which it stands in the queue, never after `due`; not a number while it does not.
+    queued: f64,
     pending: u32,
     first_successor: u32,
     /// Its place among the running ones while it works.
@@ -154,6 +158,8 @@ pub(super) struct Engine<'a> {
     pub(super) now: f64,
     queue: Queue,
     states: Vec<State>,
+    /// By slot.
+    progress: Vec<Progress>,
     successors: Vec<Successor>,
     pub(super) usage: Usage,
     pub(super) solver: MaxMin,
@@ -178,6 +184,7 @@ impl<'a> Engine<'a> {
             now: 0.0,
             queue: Queue::default(),
             states: Vec::with_capacity(program.len()),
+            progress: Vec::new(),
             successors: Vec::new(),
             usage: Usage::default(),
             solver: MaxMin::default(),
@@ -226,10 +233,6 @@ impl<'a> Engine<'a> {
             self.states.push(State {
                 due: f64::NAN,
                 queued: f64::NAN,
-                left: program.work(id),
-                since: 0.0,
-                opened: 0.0,
-                binding: Binding::Limit(None),
                 pending,
                 first_successor: NONE,
                 slot: Slot(NONE),
@@ -352,11 +355,19 @@ impl<'a> Engine<'a> {
         let slot = self.usage.join(program, id, view.limit_scale(id));
         self.solver.begin(slot);
         self.begun.push(slot);
+        let progress = Progress {
+            left: stored.work,
+            since: self.now,
+            opened: self.now,
+            binding: Binding::Limit(None),
+        };
+        match self.progress.get_mut(slot.index()) {
+            Some(place) => *place = progress,
+            None => self.progress.push(progress),
+        }
         let state = &mut self.states[id.index()];
         state.phase = Phase::Working;
         state.slot = slot;
-        state.since = self.now;
-        state.opened = self.now;
     }
 
     /// The work is done: successors may start.
@@ -420,30 +431,28 @@ impl<'a> Engine<'a> {
 
     /// An activity goes on at a new pace, or under a new binding.
     pub(super) fn set_pace(&mut self, slot: Slot, rate: f64, level: f64, binding: Binding) {
-        let old = self.solver.pace[slot.index()].rate;
         self.close_interval(slot);
-        let id = self.usage.activity(slot);
         let now = self.now;
-        let state = &mut self.states[id.index()];
-        state.left = (state.left - old * (now - state.since)).max(0.0);
-        state.since = now;
-        state.binding = binding;
         let pace = &mut self.solver.pace[slot.index()];
-        pace.rate = rate;
+        let old = std::mem::replace(&mut pace.rate, rate);
         pace.level = level;
         pace.bound = match binding {
             Binding::Resource(resource) => resource.0,
             Binding::Limit(_) => NONE,
         };
+        let progress = &mut self.progress[slot.index()];
+        progress.left = (progress.left - old * (now - progress.since)).max(0.0);
+        progress.since = now;
+        progress.binding = binding;
         if rate != old {
-            let end = now + self.states[id.index()].left / rate;
-            self.schedule(id, end);
+            let end = now + progress.left / rate;
+            self.schedule(self.usage.activity(slot), end);
         }
     }
 
-    /// What holds an activity down now.
+    /// What holds a running activity down now.
     pub(super) fn binding(&self, slot: Slot) -> Binding {
-        self.states[self.usage.activity(slot).index()].binding
+        self.progress[slot.index()].binding
     }
 
     /// The running activities, in the order of the program.
@@ -454,19 +463,18 @@ impl<'a> Engine<'a> {
 
     /// Records the interval now open, if time has passed in it.
     fn close_interval(&mut self, slot: Slot) {
-        let id = self.usage.activity(slot);
-        let state = &mut self.states[id.index()];
+        let progress = &mut self.progress[slot.index()];
         let rate = self.solver.pace[slot.index()].rate;
-        if self.options.record && self.now > state.opened && rate > 0.0 {
+        if self.options.record && self.now > progress.opened && rate > 0.0 {
             self.trace.intervals.push(Interval {
-                activity: id,
-                start: state.opened,
+                activity: self.usage.activity(slot),
+                start: progress.opened,
                 end: self.now,
                 rate,
-                binding: state.binding,
+                binding: progress.binding,
             });
         }
-        state.opened = self.now;
+        progress.opened = self.now;
     }
 
     /// The record of the run.

@@ -101,7 +101,7 @@ pub(super) struct Filling {
     /// The search that reached it last.
     seen: u32,
     /// Whether nothing was left of it when it was solved last.
-    full: bool,
+    pub(super) full: bool,
 }
 
 impl Filling {
