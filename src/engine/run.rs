@@ -272,6 +272,8 @@ impl<'a> Engine<'a> {
         }
         // Made of sorted runs, which the stable sort merges.
         batch.sort();
+        batch.dedup();
+        self.leave_resources(program, &batch, horizon);
         for id in &batch {
             let state = &mut self.states[id.index()];
             let due = state.due <= horizon;
@@ -291,6 +293,31 @@ impl<'a> Engine<'a> {
         self.batch = batch;
         let states = &self.states;
         self.queue.sweep(|id| states[id.index()].queued);
+    }
+
+    /// Those of a batch whose work is done leave their resources: the last first, since those who
+    /// came together stand in a row, and the last of a row leaves without moving another.
+    fn leave_resources(&mut self, program: &Program, batch: &[ActivityId], horizon: f64) {
+        for id in batch.iter().rev() {
+            let state = &self.states[id.index()];
+            if state.phase == Phase::Working && state.due <= horizon {
+                self.usage.leave(state.slot);
+            }
+        }
+        for id in batch {
+            let State {
+                phase, due, slot, ..
+            } = self.states[id.index()];
+            if phase == Phase::Working && due <= horizon {
+                self.close_interval(slot);
+                let level = self.solver.pace[slot.index()].level;
+                for (resource, _) in program.demands(*id) {
+                    if self.solver.is_full(*resource) && !self.usage.users(*resource).is_empty() {
+                        self.freed.push((level, *resource));
+                    }
+                }
+            }
+        }
     }
 
     /// Starts all that can start at this moment, then solves the rates once.
@@ -372,17 +399,6 @@ impl<'a> Engine<'a> {
 
     /// The work is done: successors may start.
     fn end(&mut self, program: &Program, id: ActivityId) {
-        if self.states[id.index()].phase == Phase::Working {
-            let slot = self.states[id.index()].slot;
-            self.close_interval(slot);
-            self.usage.leave(slot);
-            let level = self.solver.pace[slot.index()].level;
-            for (resource, _) in program.demands(id) {
-                if self.solver.is_full(*resource) && !self.usage.users(*resource).is_empty() {
-                    self.freed.push((level, *resource));
-                }
-            }
-        }
         self.memory
             .give(&program.pools, program.memory(id), self.now);
         let state = &mut self.states[id.index()];
