@@ -1,7 +1,9 @@
 //! Who runs on what.
 
 use smallvec::SmallVec;
+use std::cell::Cell;
 
+use super::filling::Filling;
 use super::ids::{ActivityId, ResourceId, Slot};
 use super::program::{NONE, Program};
 
@@ -28,14 +30,16 @@ struct Runner {
     activity: ActivityId,
 }
 
-/// Who runs on one resource: a cache line.
-#[derive(Debug, Default)]
-#[repr(align(64))]
+/// Who runs on one resource, and how full it is: two cache lines side by side.
+#[derive(Debug)]
+#[repr(align(128))]
 struct Users {
     /// Most resources have one or two users, who need no place of their own.
     all: SmallVec<[User; 2]>,
     /// Sum of the users' slopes; rounding stays in it until the resource is empty.
     slope: f64,
+    /// A cell, since the solver writes it while it walks the users.
+    filling: Cell<Filling>,
 }
 
 /// Running activities by slot and by resource.
@@ -51,10 +55,36 @@ pub(super) struct Usage {
 }
 
 impl Usage {
-    /// Makes room for a program's resources.
-    pub(super) fn reserve(&mut self, program: &Program) {
-        self.users
-            .resize_with(program.resources.len(), Users::default);
+    /// Resources known so far.
+    pub(super) fn resources(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Takes in more resources, by capacity.
+    pub(super) fn reserve(&mut self, capacities: impl Iterator<Item = f64>) {
+        self.users.extend(capacities.map(|capacity| Users {
+            all: SmallVec::new(),
+            slope: 0.0,
+            filling: Cell::new(Filling::new(capacity)),
+        }));
+    }
+
+    /// How full a resource is.
+    pub(super) fn filling(&self, resource: ResourceId) -> Filling {
+        self.users[resource.index()].filling.get()
+    }
+
+    /// Says how full a resource is.
+    pub(super) fn fill(&self, resource: ResourceId, filling: Filling) {
+        self.users[resource.index()].filling.set(filling);
+    }
+
+    /// Forgets which search reached which resource last.
+    pub(super) fn forget_searches(&self) {
+        for users in &self.users {
+            let filling = users.filling.get();
+            users.filling.set(Filling { seen: 0, ..filling });
+        }
     }
 
     /// An activity begins to use its resources. Its own limit is that of the program times

@@ -10,6 +10,7 @@
 //! gain without another losing whose rate per weight is no higher.
 
 mod component;
+mod filling;
 mod fold;
 mod ids;
 mod memory;

@@ -30,7 +30,7 @@ impl MaxMin {
         usage: &Usage,
         resource: ResourceId,
     ) -> Result<bool, (ResourceId, f64)> {
-        self.begin_set();
+        self.begin_set(usage);
         for user in usage.users(resource) {
             if self.pace[user.slot.index()].bound == resource.0 {
                 self.enlist(usage, user.slot);
@@ -48,15 +48,15 @@ impl MaxMin {
         usage: &Usage,
         id: Slot,
     ) -> Result<bool, (ResourceId, f64)> {
-        self.begin_set();
+        self.begin_set(usage);
         if self.pace[id.index()].level.is_infinite() {
             self.enlist(usage, id);
         }
         self.solve_set(usage)
     }
 
-    fn begin_set(&mut self) {
-        self.begin_search();
+    fn begin_set(&mut self, usage: &Usage) {
+        self.begin_search(usage);
         self.resources.clear();
         self.activities.clear();
         self.solved.clear();
@@ -70,7 +70,7 @@ impl MaxMin {
         self.pace[id.index()].mark = self.stamp;
         self.activities.push(id);
         for (resource, _) in usage.demands(id) {
-            self.reach(*resource);
+            self.reach(usage, *resource);
         }
     }
 
@@ -90,7 +90,7 @@ impl MaxMin {
             for index in 0..self.resources.len() {
                 let resource = self.resources[index];
                 self.survey_set(usage, resource);
-                self.push_resource(resource);
+                self.push_resource(usage, resource);
             }
             self.freeze_all(usage);
             for (id, share) in &self.solved {
@@ -101,7 +101,7 @@ impl MaxMin {
                 self.question(usage, self.resources[index]);
             }
             if self.activities.len() == before {
-                self.close()?;
+                self.close(usage)?;
                 return Ok(true);
             }
         }
@@ -110,7 +110,7 @@ impl MaxMin {
 
     /// What the others leave of a resource, and how the set grows there.
     fn survey_set(&mut self, usage: &Usage, resource: ResourceId) {
-        let mut filling = self.empty(resource);
+        let mut filling = self.empty(usage, resource);
         for user in usage.users(resource) {
             let id = user.slot.index();
             if self.pace[id].mark >= self.stamp {
@@ -120,12 +120,12 @@ impl MaxMin {
                 filling.left -= user.coefficient * self.pace[id].rate;
             }
         }
-        self.filling[resource.index()] = filling;
+        usage.fill(resource, filling);
     }
 
     /// Lets join who has lost its bottleneck at a resource, or is above one of the set's there.
     fn question(&mut self, usage: &Usage, resource: ResourceId) {
-        let filling = self.filling[resource.index()];
+        let filling = usage.filling(resource);
         let full = filling.left <= TOLERANCE * filling.capacity;
         if !full && !filling.full {
             // It held nobody down before and holds nobody down now.

@@ -131,7 +131,7 @@ impl Engine<'_> {
 
     /// Solves all that the changes can reach, the one that reaches furthest down first.
     fn solve_reachable(&mut self, view: &View<'_>) -> Result<(), EngineError> {
-        self.solver.begin_search();
+        self.solver.begin_search(&self.usage);
         let mut seeds = std::mem::take(&mut self.freed);
         let mut last = (f64::INFINITY, ResourceId(NONE));
         for index in 0..self.begun.len() {

@@ -204,14 +204,12 @@ impl<'a> Engine<'a> {
         if known == program.len() {
             return;
         }
-        self.usage.reserve(program);
         let view = View {
             program,
             options: self.options,
         };
-        let new =
-            (self.solver.resources()..program.resources.len()).map(|id| ResourceId(id as u32));
-        self.solver.reserve(new.map(|id| view.capacity(id)));
+        let new = (self.usage.resources()..program.resources.len()).map(|id| ResourceId(id as u32));
+        self.usage.reserve(new.map(|id| view.capacity(id)));
         self.trace.start.resize(program.len(), f64::NAN);
         self.trace.work_start.resize(program.len(), f64::NAN);
         self.trace.end.resize(program.len(), f64::NAN);
@@ -312,7 +310,8 @@ impl<'a> Engine<'a> {
                 self.close_interval(slot);
                 let level = self.solver.pace[slot.index()].level;
                 for (resource, _) in program.demands(*id) {
-                    if self.solver.is_full(*resource) && !self.usage.users(*resource).is_empty() {
+                    if self.usage.filling(*resource).full && !self.usage.users(*resource).is_empty()
+                    {
                         self.freed.push((level, *resource));
                     }
                 }

@@ -20,6 +20,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
 use super::component::Usage;
+use super::filling::Filling;
 use super::ids::{ResourceId, Slot};
 use super::program::NONE;
 use super::trace::Binding;
@@ -84,46 +85,6 @@ impl Ord for Candidate {
     }
 }
 
-/// State of a resource during one solve: a cache line.
-#[derive(Debug, Clone, Copy)]
-#[repr(align(64))]
-pub(super) struct Filling {
-    /// All that the resource can carry.
-    pub(super) capacity: f64,
-    /// Capacity not taken by those who stay and those who froze; below 0 only by rounding.
-    pub(super) left: f64,
-    /// Sum of coefficient · weight over growing activities.
-    pub(super) slope: f64,
-    /// Growing activities.
-    pub(super) growing: u32,
-    /// The level at which it held activities down; infinite if it did not.
-    pub(super) held: f64,
-    /// The search that reached it last.
-    seen: u32,
-    /// Whether nothing was left of it when it was solved last.
-    pub(super) full: bool,
-}
-
-impl Filling {
-    /// Of a resource that takes part in no solve yet; until it is known better, it may be full.
-    fn new(capacity: f64) -> Self {
-        Self {
-            capacity,
-            left: 0.0,
-            slope: 0.0,
-            growing: 0,
-            held: f64::INFINITY,
-            seen: 0,
-            full: true,
-        }
-    }
-
-    /// The level λ at which the resource runs full.
-    fn level(&self) -> f64 {
-        self.left.max(0.0) / self.slope
-    }
-}
-
 /// How far a sum may be off by rounding, relative to the capacity.
 pub(super) const TOLERANCE: f64 = 1e-9;
 
@@ -133,7 +94,6 @@ const BELOW: f64 = 1.0 - 1e-6;
 /// Scratch space that lives as long as the run, so that no solve allocates.
 #[derive(Debug, Default)]
 pub(super) struct MaxMin {
-    pub(super) filling: Vec<Filling>,
     pub(super) stamp: u32,
     pub(super) heap: BinaryHeap<Reverse<Candidate>>,
     pub(super) resources: Vec<ResourceId>,
@@ -145,21 +105,6 @@ pub(super) struct MaxMin {
 }
 
 impl MaxMin {
-    /// Resources known so far.
-    pub(super) fn resources(&self) -> usize {
-        self.filling.len()
-    }
-
-    /// Takes in more resources, by capacity.
-    pub(super) fn reserve(&mut self, capacities: impl Iterator<Item = f64>) {
-        self.filling.extend(capacities.map(Filling::new));
-    }
-
-    /// Whether a resource has no capacity left.
-    pub(super) fn is_full(&self, resource: ResourceId) -> bool {
-        self.filling[resource.index()].full
-    }
-
     /// An activity begins: nothing is known of its share.
     pub(super) fn begin(&mut self, slot: Slot) {
         if self.pace.len() <= slot.index() {
@@ -169,10 +114,10 @@ impl MaxMin {
     }
 
     /// Forgets what was reached: the next search may reach anything.
-    pub(super) fn begin_search(&mut self) {
+    pub(super) fn begin_search(&mut self, usage: &Usage) {
         if self.stamp >= u32::MAX - 3 {
             self.pace.iter_mut().for_each(|pace| pace.mark = 0);
-            self.filling.iter_mut().for_each(|filling| filling.seen = 0);
+            usage.forget_searches();
             self.stamp = 0;
         }
         self.stamp += 2;
@@ -185,15 +130,16 @@ impl MaxMin {
         let mut binding = Binding::Limit(resource);
         let demands = usage.demands(id);
         for (resource, coefficient) in demands {
-            let most = self.filling[resource.index()].capacity / coefficient;
+            let most = usage.filling(*resource).capacity / coefficient;
             if most < rate {
                 (rate, binding) = (most, Binding::Resource(*resource));
             }
         }
         for (resource, coefficient) in demands {
-            let filling = &mut self.filling[resource.index()];
+            let filling = usage.filling(*resource);
             let left = filling.capacity * (1.0 - TOLERANCE) - coefficient * rate;
-            filling.full = left <= 0.0;
+            let full = left <= 0.0;
+            usage.fill(*resource, Filling { full, ..filling });
         }
         Share {
             rate,
@@ -208,7 +154,7 @@ impl MaxMin {
         let own = usage.limit(id).0 / usage.weight(id);
         let shared = usage.demands(id).iter().map(|(resource, coefficient)| {
             let slope = usage.slope(*resource).max(coefficient * usage.weight(id));
-            self.filling[resource.index()].capacity / slope
+            usage.filling(*resource).capacity / slope
         });
         shared.fold(own, f64::min)
     }
@@ -228,7 +174,7 @@ impl MaxMin {
         self.activities.clear();
         self.solved.clear();
         self.heap.clear();
-        self.reach(seed);
+        self.reach(usage, seed);
         let mut next = 0;
         while next < self.resources.len() {
             let resource = self.resources[next];
@@ -236,10 +182,10 @@ impl MaxMin {
             self.survey(usage, resource, threshold * BELOW);
         }
         for index in 0..self.resources.len() {
-            self.push_resource(self.resources[index]);
+            self.push_resource(usage, self.resources[index]);
         }
         self.freeze_all(usage);
-        self.close()
+        self.close(usage)
     }
 
     /// Freezes everything that grows, in the order of levels.
@@ -255,8 +201,8 @@ impl MaxMin {
     }
 
     /// A resource before anyone takes of it.
-    pub(super) fn empty(&self, resource: ResourceId) -> Filling {
-        let Filling { capacity, full, .. } = self.filling[resource.index()];
+    pub(super) fn empty(&self, usage: &Usage, resource: ResourceId) -> Filling {
+        let Filling { capacity, full, .. } = usage.filling(resource);
         Filling {
             left: capacity,
             seen: self.stamp,
@@ -277,17 +223,18 @@ impl MaxMin {
     }
 
     /// Adds a resource to those reached unless it is there already.
-    pub(super) fn reach(&mut self, resource: ResourceId) {
-        let seen = &mut self.filling[resource.index()].seen;
-        if *seen != self.stamp {
-            *seen = self.stamp;
+    pub(super) fn reach(&mut self, usage: &Usage, resource: ResourceId) {
+        let filling = usage.filling(resource);
+        if filling.seen != self.stamp {
+            let seen = self.stamp;
+            usage.fill(resource, Filling { seen, ..filling });
             self.resources.push(resource);
         }
     }
 
     /// Takes in the users of a resource: those below the threshold stay as they are.
     fn survey(&mut self, usage: &Usage, resource: ResourceId, threshold: f64) {
-        let mut filling = self.empty(resource);
+        let mut filling = self.empty(usage, resource);
         for user in usage.users(resource) {
             let id = user.slot;
             let pace = self.pace[id.index()];
@@ -301,17 +248,17 @@ impl MaxMin {
                 self.pace[id.index()].mark = self.stamp;
                 self.activities.push(id);
                 for (other, _) in usage.demands(id) {
-                    self.reach(*other);
+                    self.reach(usage, *other);
                 }
                 self.push_limit(usage, id);
             }
         }
-        self.filling[resource.index()] = filling;
+        usage.fill(resource, filling);
     }
 
     /// Puts a resource into the heap at the level where it would run full.
-    pub(super) fn push_resource(&mut self, resource: ResourceId) {
-        let filling = &self.filling[resource.index()];
+    pub(super) fn push_resource(&mut self, usage: &Usage, resource: ResourceId) {
+        let filling = usage.filling(resource);
         if filling.growing > 0 {
             self.heap.push(Reverse(Candidate {
                 level: filling.level(),
@@ -323,16 +270,17 @@ impl MaxMin {
     /// A resource has come to the top of the heap: freeze its users, or put it back if its level
     /// has risen since.
     fn fill(&mut self, usage: &Usage, resource: ResourceId, queued_level: f64) {
-        let filling = self.filling[resource.index()];
+        let filling = usage.filling(resource);
         if filling.growing == 0 {
             return;
         }
         let level = filling.level();
         if level > queued_level {
-            self.push_resource(resource);
+            self.push_resource(usage, resource);
             return;
         }
-        self.filling[resource.index()].held = level;
+        let held = level;
+        usage.fill(resource, Filling { held, ..filling });
         let binding = Binding::Resource(resource);
         for user in usage.users(resource) {
             let id = user.slot;
@@ -367,19 +315,24 @@ impl MaxMin {
         self.solved.push((id, share));
         let weight = usage.weight(id);
         for (resource, coefficient) in usage.demands(id) {
-            let filling = &mut self.filling[resource.index()];
-            filling.left -= coefficient * share.rate;
-            filling.slope -= coefficient * weight;
-            filling.growing -= 1;
+            let filling = usage.filling(*resource);
+            let after = Filling {
+                left: filling.left - coefficient * share.rate,
+                slope: filling.slope - coefficient * weight,
+                growing: filling.growing - 1,
+                ..filling
+            };
+            usage.fill(*resource, after);
         }
     }
 
     /// Notes which resources are full, and that none carries more than it can.
-    pub(super) fn close(&mut self) -> Result<(), (ResourceId, f64)> {
+    pub(super) fn close(&mut self, usage: &Usage) -> Result<(), (ResourceId, f64)> {
         for resource in &self.resources {
-            let filling = &mut self.filling[resource.index()];
-            let Filling { capacity, left, .. } = *filling;
-            filling.full = left <= TOLERANCE * capacity;
+            let filling = usage.filling(*resource);
+            let Filling { capacity, left, .. } = filling;
+            let full = left <= TOLERANCE * capacity;
+            usage.fill(*resource, Filling { full, ..filling });
             if left < -TOLERANCE * capacity {
                 return Err((*resource, capacity - left));
             }
