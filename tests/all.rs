@@ -45,6 +45,8 @@ mod machines;
 mod oracle;
 #[path = "all/paths.rs"]
 mod paths;
+#[path = "all/periods.rs"]
+mod periods;
 #[path = "all/scale.rs"]
 mod scale;
 #[path = "all/sensitivities.rs"]

@@ -8,7 +8,7 @@ use super::simulate::{AnalysisError, simulate};
 use super::upgrade::{Upgrade, find_upgrade};
 use crate::engine::{ResourceId, Trace};
 use crate::fabric::{Fabric, ResourceKind};
-use crate::plan::{Plan, Unit};
+use crate::plan::{Phase, Plan, Unit};
 
 /// Time of the critical path by what bound it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -170,6 +170,9 @@ pub fn analyse(fabric: &Fabric, plan: &Plan) -> Result<Outcome, AnalysisError> {
             trace,
         });
     }
+    if let Some(least) = &plan.steady {
+        check_steady(&phases, least)?;
+    }
     let bottleneck = bottleneck(fabric, &times);
     let longest: Vec<ResourceId> = times.resources().iter().map(|(id, _)| *id).collect();
     let ((sensitivity, resource_sensitivity), upgrade) = rayon::join(
@@ -194,6 +197,40 @@ pub fn analyse(fabric: &Fabric, plan: &Plan) -> Result<Outcome, AnalysisError> {
         resource_sensitivity: resource_sensitivity?,
         upgrade: upgrade?,
     })
+}
+
+/// How far two periods may differ, relative to the step.
+const ALIKE: f64 = 1e-9;
+
+/// Whether one period more takes the same time, waits for the same and holds the same memory as the
+/// period before it.
+fn check_steady(phases: &[PhaseOutcome], least: &Phase) -> Result<(), AnalysisError> {
+    let [most, less, ..] = phases else {
+        return Err(AnalysisError::Unsteady);
+    };
+    let trace = simulate(least, None, true)?;
+    let mut times = TimeBy::default();
+    times.add(&critical_path(&least.program, &trace), 1.0);
+    let tolerance = ALIKE * most.time_s;
+    let even =
+        |most: f64, less: f64, least: f64| ((most - less) - (less - least)).abs() <= tolerance;
+    let peaks = |trace: &Trace| -> Vec<f64> { trace.memory.pools.iter().map(|p| p.peak).collect() };
+    let kinds = ResourceKind::ALL.into_iter().all(|kind| {
+        even(
+            most.times.kind(kind),
+            less.times.kind(kind),
+            times.kind(kind),
+        )
+    });
+    let steady = even(most.time_s, less.time_s, trace.makespan)
+        && kinds
+        && peaks(&most.trace) == peaks(&less.trace)
+        && peaks(&less.trace) == peaks(&trace);
+    if steady {
+        Ok(())
+    } else {
+        Err(AnalysisError::Unsteady)
+    }
 }
 
 /// Names what binds longest.

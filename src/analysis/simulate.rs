@@ -14,6 +14,9 @@ pub enum AnalysisError {
     /// A result contradicts itself.
     #[error(transparent)]
     Check(#[from] CheckError),
+    /// The periods of a plan that counts on it are not alike.
+    #[error("the micro-batches do not repeat")]
+    Unsteady,
 }
 
 /// Which resources a change of capacity is about.

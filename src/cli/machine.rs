@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::analysis::analyse;
+use crate::analysis::{AnalysisError, Outcome, analyse};
 use crate::catalog::load;
 use crate::fabric::Fabric;
-use crate::plan::{Loaded, Wanted, machine as sampled, plan};
+use crate::plan::{Loaded, Plan, Wanted, machine as sampled, plan, plan_periodic};
 use crate::report::Case;
 use crate::spec::{Diagnostic, Kind, Source};
 use crate::topology::{Changes, Topology, expand, expand_with};
@@ -94,17 +94,40 @@ pub fn case<'a>(
     if !fold {
         plan.unfold();
     }
-    let outcome = analyse(fabric, &plan).map_err(|e| {
-        Diagnostic::new(format!(
-            "`{}` on `{}` has no result: {e}",
-            workload.name(),
-            fabric.topology.name
-        ))
-    })?;
-    Ok(Case {
+    let outcome = analyse(fabric, &plan).map_err(|e| no_result(fabric, workload, &e))?;
+    Ok(explained(fabric, plan, outcome))
+}
+
+/// The same by a few of many micro-batches, where these repeat exactly; none where that is not
+/// worth it or they do not.
+pub fn periodic_case<'a>(
+    context: &Context,
+    fabric: &'a Fabric,
+    workload: &Loaded,
+) -> Result<Option<Case<'a>>, Diagnostic> {
+    let Some(plan) = plan_periodic(&context.catalog, fabric, workload)? else {
+        return Ok(None);
+    };
+    match analyse(fabric, &plan) {
+        Ok(outcome) => Ok(Some(explained(fabric, plan, outcome))),
+        Err(AnalysisError::Unsteady) => Ok(None),
+        Err(error) => Err(no_result(fabric, workload, &error)),
+    }
+}
+
+fn explained(fabric: &Fabric, plan: Plan, outcome: Outcome) -> Case<'_> {
+    Case {
         fabric,
         plan,
         outcome,
         ranks: Vec::new(),
-    })
+    }
+}
+
+fn no_result(fabric: &Fabric, workload: &Loaded, error: &AnalysisError) -> Diagnostic {
+    Diagnostic::new(format!(
+        "`{}` on `{}` has no result: {error}",
+        workload.name(),
+        fabric.topology.name
+    ))
 }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::{Answer, Context, Format, machine, output};
 use crate::analysis::rank_classes;
-use crate::plan::{Wanted, load_workload};
+use crate::fabric::Fabric;
+use crate::plan::{Loaded, Wanted, load_workload};
 use crate::report::record::{CompareRecord, system, workload};
 use crate::report::{Case, Comparison, charts, csv, files, sentence, tables};
 use crate::spec::Diagnostic;
@@ -27,6 +28,9 @@ pub struct Args {
     /// Simulate every rank on its own, even where many do the same.
     #[arg(long)]
     no_fold: bool,
+    /// Simulate all micro-batches too, and fail if those that were repeated say something else.
+    #[arg(long, conflicts_with = "no_fold")]
+    check_periods: bool,
     /// Say which ranks do the same, how they spend the step and for whom they wait.
     #[arg(long)]
     ranks: bool,
@@ -47,7 +51,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
         fold,
     };
     let fabric = machine::for_workload(context, &args.topology, &wanted, &loaded)?;
-    let mut case = machine::case(context, &fabric, &loaded, fold)?;
+    let mut case = case(context, args, &fabric, &loaded)?;
     if args.ranks {
         case.ranks = rank_classes(&case.plan, &case.outcome);
     }
@@ -80,6 +84,38 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
         _ => output::result(&text)?,
     }
     Ok(if fits { Answer::Done } else { Answer::No })
+}
+
+/// How far a step with repeated periods may be from the whole one, relatively.
+const SAME_STEP: f64 = 1e-9;
+
+/// The answer: by a few of many micro-batches where that is exact, unless everything is to be
+/// simulated.
+fn case<'a>(
+    context: &Context,
+    args: &Args,
+    fabric: &'a Fabric,
+    loaded: &Loaded,
+) -> Result<Case<'a>, Diagnostic> {
+    let periodic = match args.no_fold {
+        true => None,
+        false => machine::periodic_case(context, fabric, loaded)?,
+    };
+    let Some(periodic) = periodic else {
+        return machine::case(context, fabric, loaded, !args.no_fold);
+    };
+    if args.check_periods {
+        let whole = machine::case(context, fabric, loaded, true)?.outcome.step_s;
+        let found = periodic.outcome.step_s;
+        if (found / whole - 1.0).abs() > SAME_STEP {
+            return Err(Diagnostic::new(format!(
+                "the repeated micro-batches make a step of {}, all of them one of {}",
+                duration(found),
+                duration(whole)
+            )));
+        }
+    }
+    Ok(periodic)
 }
 
 fn text(case: &Case<'_>) -> String {

@@ -32,6 +32,7 @@ pub(super) fn plan(
         workload: spec.name.clone(),
         title: spec.title.clone(),
         phases: vec![flows.finish()],
+        steady: None,
         produced: bytes,
         unit: Unit::Bytes,
         gpus: 0,

@@ -66,6 +66,7 @@ pub(super) fn plan(
         workload: spec.name.clone(),
         title: spec.title.clone(),
         phases,
+        steady: None,
         produced: (u64::from(placement.data) * batch * output) as f64,
         unit: Unit::Tokens,
         facts: [

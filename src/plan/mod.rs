@@ -10,6 +10,7 @@ mod flows;
 mod gradients;
 mod inference;
 mod loaded;
+mod periods;
 mod pipeline;
 mod placement;
 mod range;
@@ -22,6 +23,7 @@ mod training;
 
 pub use account::Account;
 pub use loaded::{Loaded, load_workload, workload_kinds};
+pub use periods::plan_periodic;
 pub use placement::{Members, Placement};
 pub use sample::{Wanted, machine};
 pub use schedule::{Slot, order};

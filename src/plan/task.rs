@@ -71,7 +71,7 @@ pub enum Unit {
 pub struct Phase {
     /// Its name: `step`, `prefill`, `decode`, `flows`.
     pub name: &'static str,
-    /// How often it happens in one step of the workload.
+    /// How often it happens in one step of the workload; negative for what others have too often.
     pub repeat: f64,
     /// What to run; its first resources are the fabric's.
     pub program: Program,
@@ -108,6 +108,9 @@ pub struct Plan {
     pub title: String,
     /// The phases of one step, in order.
     pub phases: Vec<Phase>,
+    /// Where the second phase is the first less a period: the same less another. As long as the
+    /// periods are alike, the plan says what a step with all of them does.
+    pub steady: Option<Phase>,
     /// Units produced in one step.
     pub produced: f64,
     /// What is produced.
@@ -125,6 +128,7 @@ pub struct Plan {
 impl Plan {
     /// Every activity on its own, whether or not others do the same.
     pub fn unfold(&mut self) {
-        self.phases.iter_mut().for_each(|phase| phase.folded = None);
+        let phases = self.phases.iter_mut().chain(&mut self.steady);
+        phases.for_each(|phase| phase.folded = None);
     }
 }

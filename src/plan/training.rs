@@ -29,7 +29,18 @@ pub(super) fn plan(
     source: &Arc<Source>,
     spec: &TrainingSpec,
 ) -> Result<Plan, Diagnostic> {
-    let mut plan = plan_unfolded(catalog, fabric, source, spec)?;
+    plan_of(catalog, fabric, source, spec, None)
+}
+
+/// The same with no more than some of the job's micro-batches in its step.
+pub(super) fn plan_of(
+    catalog: &Catalog,
+    fabric: &Fabric,
+    source: &Arc<Source>,
+    spec: &TrainingSpec,
+    micro_batches: Option<u64>,
+) -> Result<Plan, Diagnostic> {
+    let mut plan = build(catalog, fabric, source, spec, micro_batches)?;
     plan.phases = plan.phases.into_iter().map(Phase::folded).collect();
     Ok(plan)
 }
@@ -41,6 +52,16 @@ pub(super) fn plan_unfolded(
     source: &Arc<Source>,
     spec: &TrainingSpec,
 ) -> Result<Plan, Diagnostic> {
+    build(catalog, fabric, source, spec, None)
+}
+
+fn build(
+    catalog: &Catalog,
+    fabric: &Fabric,
+    source: &Arc<Source>,
+    spec: &TrainingSpec,
+    micro_batches: Option<u64>,
+) -> Result<Plan, Diagnostic> {
     let framework = catalog
         .get::<FrameworkSpec>(&spec.framework)
         .map_err(|d| d.at(source.place(&spec.framework)))?;
@@ -48,7 +69,10 @@ pub(super) fn plan_unfolded(
     let placement = Placement::new(fabric, source, &spec.parallel)?;
     check_precision(fabric, &placement, source, &spec.precision)?;
     let conditions = !fabric.topology.conditions.is_empty();
-    let job = Job::new(catalog, source, spec, &framework, &placement, conditions)?;
+    let mut job = Job::new(catalog, source, spec, &framework, &placement)?;
+    job.accumulate = micro_batches.unwrap_or(job.all_micro_batches);
+    let passes = job.network.layers() * job.accumulate;
+    check_size(source, spec, &placement, passes, conditions)?;
     let mut builder = Builder::new(fabric, &framework, &placement)?;
     let mut stages = Vec::new();
     for number in 0..placement.pipeline {
@@ -71,11 +95,12 @@ pub(super) fn plan_unfolded(
         stages,
     };
     step.build(&library)?;
-    let tokens = u64::from(placement.data) * job.accumulate * job.pass.tokens();
+    let tokens = u64::from(placement.data) * job.all_micro_batches * job.pass.tokens();
     Ok(Plan {
         workload: spec.name.clone(),
         title: spec.title.clone(),
         phases: vec![step.builder.unfolded("step", 1.0)],
+        steady: None,
         produced: tokens as f64,
         unit: Unit::Tokens,
         facts: [
@@ -93,7 +118,10 @@ pub(super) fn plan_unfolded(
 pub(super) struct Job {
     pub(super) network: Transformer,
     pub(super) pass: Pass,
+    /// Micro-batches of the step that is planned.
     pub(super) accumulate: u64,
+    /// Micro-batches of the job's step.
+    all_micro_batches: u64,
     pub(super) zero: u8,
     pub(super) recompute: Recompute,
     pub(super) bucket: f64,
@@ -110,7 +138,6 @@ impl Job {
         spec: &TrainingSpec,
         framework: &FrameworkSpec,
         placement: &Placement,
-        conditions: bool,
     ) -> Result<Self, Diagnostic> {
         let network = network(catalog, source, &spec.model)?;
         network.check_tensor(placement.tensor).map_err(|e| {
@@ -144,18 +171,12 @@ impl Job {
         };
         check_tokens(source, &spec.micro_batch, pass.query)?;
         let pipeline = Pipeline::new(source, spec, placement, network.layers(), accumulate)?;
-        check_size(
-            source,
-            spec,
-            placement,
-            network.layers() * accumulate,
-            conditions,
-        )?;
         let bucket = bucket(source, spec, framework)?;
         Ok(Self {
             network,
             pass,
             accumulate,
+            all_micro_batches: accumulate,
             zero: spec.zero.value,
             recompute: spec.recompute,
             bucket,
@@ -477,7 +498,7 @@ fn parallelism(job: &Job, placement: &Placement) -> String {
 
 /// What to show beside the result.
 fn facts(spec: &TrainingSpec, job: &Job, placement: &Placement) -> Vec<(String, String)> {
-    let global = u64::from(placement.data) * job.accumulate * job.pass.batch;
+    let global = u64::from(placement.data) * job.all_micro_batches * job.pass.batch;
     let state = match job.zero {
         3 => "fully sharded (ZeRO 3)".to_string(),
         0 => "replicated".to_string(),

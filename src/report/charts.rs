@@ -100,6 +100,9 @@ fn case_jobs<'a>(case: &'a Case<'_>) -> Vec<Job<'a>> {
     let name = format!("{}-on-{}", case.plan.workload, case.fabric.topology.name);
     let mut jobs: Vec<Job<'a>> = vec![];
     for index in 0..case.plan.phases.len() {
+        if case.plan.phases[index].repeat < 0.0 {
+            continue;
+        }
         let phase = case.plan.phases[index].name;
         let suffix = if case.plan.phases.len() > 1 {
             format!("-{phase}")
