@@ -2,9 +2,9 @@
 //!
 //! Once the first micro-batches have filled the machine, each further period (one micro-batch, or
 //! as many as there are pipeline stages) prolongs the step by the same time, until the last ones
-//! drain it. So a step of many is a step of few, its first and last micro-batches kept, and as often
-//! as need be one period: the difference between that step and one that is a period shorter. A
-//! third step, another period shorter, shows whether periods are alike; the analysis looks.
+//! drain it. So a step of many is a step of few, its first and last micro-batches kept, and as
+//! often as need be one period: the difference between that step and one that is a period shorter.
+//! A third step, another period shorter, shows whether periods are alike; the analysis looks.
 
 use super::loaded::Loaded;
 use super::task::Plan;

@@ -264,7 +264,8 @@ fn formats_without_a_stand_in() {
 fn more_activities_than_one_can_hold() {
     messages(&[workload(
         "accumulate too many",
-        format!("{TRAIN}accumulate: 60000\n"),
+        // A pipeline that holds all of them at once, so that a few do not stand for the rest.
+        format!("{TRAIN}accumulate: 60000\nparallel: {{pipeline: 2, schedule: gpipe}}\n"),
         &["w.yaml:8", "this step would have some ", "more than"],
     )]);
 }
