@@ -9,7 +9,7 @@ use super::operation::Operation;
 use super::pattern::Pattern;
 use super::ring::{hop_demands, used_hops};
 use super::timing::Times;
-use crate::engine::ResourceId;
+use crate::engine::{Activity, Limit, ResourceId};
 use crate::fabric::{Demands, Transport};
 use crate::spec::{Diagnostic, ProtocolSpec};
 use crate::topology::DeviceId;
@@ -42,6 +42,22 @@ pub struct CollectivePlan {
     pub limit_by: Option<ResourceId>,
     /// Time when nothing else runs \[s\].
     pub alone_s: f64,
+}
+
+impl CollectivePlan {
+    /// The activity that the collective is, as long as it waits for nothing.
+    pub fn activity(&self) -> Activity<'_> {
+        Activity {
+            latency: self.latency_s,
+            work: self.bytes,
+            demands: self.demands.as_slice(),
+            limit: self.limit.is_finite().then_some(Limit {
+                rate: self.limit,
+                resource: self.limit_by,
+            }),
+            ..Activity::default()
+        }
+    }
 }
 
 /// One way to run a collective.

@@ -1,7 +1,7 @@
 //! Several groups at once.
 
 use super::plan::CollectivePlan;
-use crate::engine::{Activity, Limit, Options, Program, Static, run};
+use crate::engine::{Options, Program, Static, run};
 use crate::fabric::Fabric;
 use crate::spec::Diagnostic;
 
@@ -16,16 +16,7 @@ pub fn together(fabric: &Fabric, plans: &[CollectivePlan]) -> Result<f64, Diagno
         program.add_resource(resource.clone());
     }
     for plan in plans {
-        program.add(&Activity {
-            latency: plan.latency_s,
-            work: plan.bytes,
-            demands: plan.demands.as_slice(),
-            limit: plan.limit.is_finite().then_some(Limit {
-                rate: plan.limit,
-                resource: plan.limit_by,
-            }),
-            ..Activity::default()
-        });
+        program.add(&plan.activity());
     }
     let options = Options {
         record: false,

@@ -400,18 +400,10 @@ impl<'a> Builder<'a> {
             kernel: None,
             bytes,
         };
-        let limit = plan.limit.is_finite().then_some(Limit {
-            rate: plan.limit,
-            resource: plan.limit_by,
-        });
         let activity = Activity {
-            latency: plan.latency_s,
-            work: plan.bytes,
-            demands: plan.demands.as_slice(),
-            limit,
             after,
             stream: Some(group.stream),
-            ..Activity::default()
+            ..plan.activity()
         };
         let tag = self.tasks.len() as u32;
         self.tasks.push(task);

@@ -7,7 +7,7 @@ use narrows::catalog::Catalog;
 use narrows::collective::{
     Algorithm, CollectivePlan, Communicator, Forced, Operation, Parts, expand_steps, together,
 };
-use narrows::engine::{Activity, Limit, Options, Program, Static, run};
+use narrows::engine::{Options, Program, Static, run};
 use narrows::fabric::Fabric;
 use narrows::spec::{Kind, LibrarySpec, Source, parse};
 use narrows::topology::{DeviceId, cluster, expand};
@@ -42,16 +42,7 @@ fn program(fabric: &Fabric) -> Program {
 /// Appends a collective as one activity.
 fn append(program: &mut Program, on: &Communicator<'_>, operation: Operation, bytes: f64) {
     let plan = on.plan(operation, bytes).unwrap();
-    program.add(&Activity {
-        latency: plan.latency_s,
-        work: plan.bytes,
-        demands: plan.demands.as_slice(),
-        limit: plan.limit.is_finite().then_some(Limit {
-            rate: plan.limit,
-            resource: plan.limit_by,
-        }),
-        ..Activity::default()
-    });
+    program.add(&plan.activity());
 }
 
 fn makespan(program: &Program) -> f64 {

@@ -4,7 +4,7 @@ use crate::close::assert_close;
 use crate::machines::{from_yaml, shipped};
 use narrows::catalog::Catalog;
 use narrows::collective::{Choice, Communicator, Forced, Operation, expand_steps};
-use narrows::engine::{Activity, Limit, Options, Program, Static, run};
+use narrows::engine::{Options, Program, Static, run};
 use narrows::fabric::{Fabric, ResourceKind, Transport};
 use narrows::spec::{Kind, LibrarySpec, Source, parse};
 use narrows::topology::cluster;
@@ -59,16 +59,7 @@ fn program(fabric: &Fabric) -> Program {
 fn as_one(communicator: &Communicator<'_>, operation: Operation, bytes: f64) -> f64 {
     let plan = communicator.plan(operation, bytes).unwrap();
     let mut program = program(communicator.fabric);
-    program.add(&Activity {
-        latency: plan.latency_s,
-        work: plan.bytes,
-        demands: plan.demands.as_slice(),
-        limit: plan.limit.is_finite().then_some(Limit {
-            rate: plan.limit,
-            resource: None,
-        }),
-        ..Activity::default()
-    });
+    program.add(&plan.activity());
     let time = run(&mut Static(&program), &Options::default())
         .unwrap()
         .makespan;
