@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::outcome::Outcome;
-use crate::engine::{ActivityId, Trace, fold};
+use crate::engine::{ActivityId, Trace};
 use crate::plan::{Lane, Phase, Plan};
 
 /// Ranks that do the same.
@@ -87,15 +87,13 @@ pub fn rank_classes(plan: &Plan, outcome: &Outcome) -> Vec<RankClass> {
 
 /// Appends the classes of what each rank computes.
 fn sign(phase: &Phase, signatures: &mut [Vec<u32>]) {
-    let found = match &phase.folded {
-        Some(_) => None,
-        None => fold(&phase.program),
-    };
-    let classes = phase.folded.as_ref().or(found.as_ref());
+    let classes = phase.classes();
     for index in 0..phase.program.len() {
         let id = ActivityId(index as u32);
         if let Lane::Compute(rank) = lane(phase, id) {
-            let class = classes.map_or(id, |classes| classes.activity_class(id));
+            let class = classes
+                .as_ref()
+                .map_or(id, |classes| classes.activity_class(id));
             signatures[rank as usize].push(class.0);
         }
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::simulate::{Scale, Scaled, step_time};
-use crate::engine::{ActivityId, EngineError, Folded, ResourceId, fold};
+use crate::engine::{ActivityId, EngineError, Folded, ResourceId};
 use crate::fabric::ResourceKind;
 use crate::plan::{Phase, Plan};
 
@@ -86,7 +86,7 @@ struct Alike {
 
 impl Alike {
     fn new(plan: &Plan) -> Self {
-        let folds: Vec<_> = plan.phases.iter().map(classes).collect();
+        let folds: Vec<_> = plan.phases.iter().map(Phase::classes).collect();
         let resources = plan
             .phases
             .iter()
@@ -112,14 +112,6 @@ impl Alike {
 
     fn of(&self, resource: ResourceId) -> &[ResourceId] {
         &self.members[self.set[resource.index()]]
-    }
-}
-
-/// The classes of a phase, found now where it was too small to be folded before.
-fn classes(phase: &Phase) -> Option<Cow<'_, Folded>> {
-    match &phase.folded {
-        Some(folded) => Some(Cow::Borrowed(folded)),
-        None => fold(&phase.program).map(Cow::Owned),
     }
 }
 

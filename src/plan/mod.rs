@@ -41,7 +41,9 @@ use std::sync::Arc;
 /// compute in the precision asked for.
 pub fn plan(catalog: &Catalog, fabric: &Fabric, loaded: &Loaded) -> Result<Plan, Diagnostic> {
     let (source, plan) = match loaded {
-        Loaded::Training(source, spec) => (source, training::plan(catalog, fabric, source, spec)),
+        Loaded::Training(source, spec) => {
+            (source, training::plan(catalog, fabric, source, spec, None))
+        }
         Loaded::Inference(source, spec) => (source, inference::plan(catalog, fabric, source, spec)),
         Loaded::Flows(source, spec) => (source, flows::plan(fabric, source, spec)),
     };

@@ -13,7 +13,7 @@ use crate::catalog::Catalog;
 use crate::fabric::Fabric;
 use crate::spec::{Diagnostic, Schedule};
 
-/// Periods that the shortest of the three steps has, beside what does not make a whole one.
+/// Periods that the shortest of the three steps has.
 const FILLED: u32 = 2;
 /// How many times the longest of the three a step must be for it to be worth it.
 const WORTH: u32 = 4;
@@ -33,27 +33,26 @@ pub fn plan_periodic(
     let all = spec.accumulate.as_ref().map_or(1, |count| count.value);
     let stages = spec.parallel.pipeline.as_ref();
     let period = stages.map_or(1, |stages| stages.value.max(1));
-    let rest = all % period;
-    let shortest = FILLED.saturating_mul(period).saturating_add(rest);
-    let longest = shortest.saturating_add(period.saturating_mul(2));
+    let longest = period.saturating_mul(FILLED + 2);
     // GPipe holds the activations of all micro-batches: its memory has no steady state.
     let holds_all = period > 1 && spec.parallel.schedule == Schedule::GPipe;
-    if holds_all || (rest > 0 && period > 1) || all < WORTH.saturating_mul(longest) {
+    if holds_all || !all.is_multiple_of(period) || all < WORTH.saturating_mul(longest) {
         return Ok(None);
     }
-    let step = |count: u32| training::plan_of(catalog, fabric, source, spec, Some(count.into()));
-    periodic(step, (shortest, period, all)).map(Some)
+    let step = |count: u32| training::plan(catalog, fabric, source, spec, Some(count.into()));
+    periodic(step, period, all).map(Some)
 }
 
 /// The three steps as one plan.
 fn periodic(
     step: impl Fn(u32) -> Result<Plan, Diagnostic>,
-    (shortest, period, all): (u32, u32, u32),
+    period: u32,
+    all: u32,
 ) -> Result<Plan, Diagnostic> {
-    let longest = shortest + 2 * period;
+    let longest = (FILLED + 2) * period;
     let mut plan = step(longest)?;
-    let mut less = step(shortest + period)?;
-    let mut least = step(shortest)?;
+    let mut less = step(longest - period)?;
+    let mut least = step(longest - 2 * period)?;
     let periods = f64::from((all - longest) / period);
     for phase in &mut plan.phases {
         phase.repeat = 1.0 + periods;

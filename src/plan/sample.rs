@@ -242,7 +242,7 @@ fn narrowed(
     let narrower = || {
         let job = probe(catalog, from, job, stages)?;
         fabric.sample = Some(every.clone());
-        let whole = training::plan_unfolded(catalog, &fabric, from, &job).ok()?;
+        let whole = training::plan_unfolded(catalog, &fabric, from, &job, None).ok()?;
         let classes = fold(&whole.phases[0].program)?;
         let class = |id: ResourceId| classes.resource_class(id);
         let placement = Placement::new(&fabric, from, &job.parallel).ok()?;
@@ -263,7 +263,7 @@ fn narrowed(
                 ..every.clone()
             };
             fabric.sample = Some(sample.clone());
-            let part = training::plan_unfolded(catalog, &fabric, from, &job).ok()?;
+            let part = training::plan_unfolded(catalog, &fabric, from, &job, None).ok()?;
             stands_for(&part, &whole, &classes, &trunks).then_some(sample)
         })
     };

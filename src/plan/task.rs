@@ -1,5 +1,7 @@
 //! What stands behind each activity of a program.
 
+use std::borrow::Cow;
+
 use crate::engine::{Folded, Program, fold};
 use crate::topology::DeviceId;
 
@@ -96,6 +98,14 @@ impl Phase {
             self.folded = fold(&self.program);
         }
         self
+    }
+
+    /// The classes of the program, found now where it was not folded before.
+    pub fn classes(&self) -> Option<Cow<'_, Folded>> {
+        match &self.folded {
+            Some(folded) => Some(Cow::Borrowed(folded)),
+            None => fold(&self.program).map(Cow::Owned),
+        }
     }
 }
 

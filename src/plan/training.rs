@@ -22,40 +22,22 @@ use crate::spec::{
 /// Most activities that a plan may have: beyond it a degree or count is a mistake.
 const MAX_ACTIVITIES: u64 = 20_000_000;
 
-/// Plans one training step.
+/// Plans one training step, with no more than some of the job's micro-batches where a number is
+/// given.
 pub(super) fn plan(
-    catalog: &Catalog,
-    fabric: &Fabric,
-    source: &Arc<Source>,
-    spec: &TrainingSpec,
-) -> Result<Plan, Diagnostic> {
-    plan_of(catalog, fabric, source, spec, None)
-}
-
-/// The same with no more than some of the job's micro-batches in its step.
-pub(super) fn plan_of(
     catalog: &Catalog,
     fabric: &Fabric,
     source: &Arc<Source>,
     spec: &TrainingSpec,
     micro_batches: Option<u64>,
 ) -> Result<Plan, Diagnostic> {
-    let mut plan = build(catalog, fabric, source, spec, micro_batches)?;
+    let mut plan = plan_unfolded(catalog, fabric, source, spec, micro_batches)?;
     plan.phases = plan.phases.into_iter().map(Phase::folded).collect();
     Ok(plan)
 }
 
 /// The same without looking for symmetry.
 pub(super) fn plan_unfolded(
-    catalog: &Catalog,
-    fabric: &Fabric,
-    source: &Arc<Source>,
-    spec: &TrainingSpec,
-) -> Result<Plan, Diagnostic> {
-    build(catalog, fabric, source, spec, None)
-}
-
-fn build(
     catalog: &Catalog,
     fabric: &Fabric,
     source: &Arc<Source>,
