@@ -13,10 +13,16 @@ use crate::spec::Precision;
 /// section 4.1).
 const BACKWARD: f64 = 63.0 / 73.0;
 
-/// Rate of a fused kernel in FP8 relative to the share of the peak that it reaches in 16 bits: the
-/// products take half the time, the exponentials between them do not. 1.2 PFLOP/s of 1979 against
-/// 740 TFLOP/s of 989 (FlashAttention-3, arXiv 2407.08608, abstract; H100).
-const FP8_SHARE: f64 = (1200.0 / 1979.0) / (740.0 / 989.0);
+/// Exponentials that a unit computes in a clock, one for each score (CUDA C++ Programming Guide,
+/// "Arithmetic Instructions": 16 results of special functions a clock on an SM of every compute
+/// capability from 7.0; CDNA 3 ISA: transcendentals at a quarter of a CU's 64 lanes).
+const EXPONENTIALS_PER_CLOCK: f64 = 16.0;
+
+/// FP32 instructions on each score between the two products: scale and subtract the maximum, find
+/// the maximum, add to the sum, convert, and two more for masks, rescaling and moves. Fitted on
+/// aica-0330 (GB200), whose matrix units are so fast that only these are left: 0.109 clocks a score
+/// on an SM, of which 0.0625 are the exponential.
+const INSTRUCTIONS_PER_SCORE: f64 = 6.0;
 
 /// Query rows of one work item (FlashAttention-2, section 3.3: blocks of 64 or 128).
 const BLOCK_ROWS: u64 = 64;
@@ -69,16 +75,9 @@ pub(super) fn fused(a: Attention, device: &Device<'_>) -> Result<KernelCost, Uns
         precision: device.held_as(a.precision)?,
         ..a
     };
-    let gradient = if a.backward { BACKWARD } else { 1.0 };
-    let narrow = if a.precision == Precision::Fp8 {
-        FP8_SHARE
-    } else {
-        1.0
-    };
-    let rate = device.rate(a.precision)? * device.attention * gradient * narrow;
     let vram_bytes = a.traffic(device);
     let share = a.share(device);
-    let compute_s = a.flops * a.padding(device) / rate;
+    let compute_s = a.unit_s(device)? * a.padding(device);
     // The gradient has a kernel before it (sums of O · dO) and one after (dQ to its format), a cut
     // context one that joins its parts.
     let kernels = match (a.backward, a.decoding()) {
@@ -121,6 +120,40 @@ pub(super) fn unfused(a: Attention, device: &Device<'_>) -> Result<KernelCost, U
 }
 
 impl Attention {
+    /// Time of the useful operations on all units \[s\].
+    ///
+    /// In 16 bits the catalogue says how much of a product's rate is left. In FP8 the products take
+    /// less time, what lies between them does not. Nothing is faster than the softmax.
+    fn unit_s(&self, device: &Device<'_>) -> Result<f64, Unsupported> {
+        let gradient = if self.backward { BACKWARD } else { 1.0 };
+        let share = device.attention * gradient;
+        let rate = device.rate(self.precision)?;
+        let alone = self.flops / (rate * share);
+        if !device.has(Mechanism::Softmax) {
+            return Ok(alone);
+        }
+        let seconds = if self.precision == Precision::Fp8 {
+            let wide = device.rate(Precision::Bf16)?;
+            self.flops * (1.0 / (wide * share) - 1.0 / wide + 1.0 / rate)
+        } else {
+            alone
+        };
+        Ok(seconds.max(self.softmax_s(device)))
+    }
+
+    /// Time of the exponentials, and of the instructions around them, on all units \[s\].
+    fn softmax_s(&self, device: &Device<'_>) -> f64 {
+        let products = if self.backward { 5.0 } else { 2.0 };
+        let width = (self.dims[0] + self.dims[1]) as f64 / 2.0;
+        let scores = self.flops / (2.0 * products * width);
+        let exponentials = EXPONENTIALS_PER_CLOCK * device.units as f64 * device.clock_hz;
+        // Systolic arrays come with vector units of their own kind.
+        match device.lanes_hz() {
+            Some(lanes) => scores * (1.0 / exponentials + INSTRUCTIONS_PER_SCORE / lanes),
+            None => 0.0,
+        }
+    }
+
     /// Whether the queries are so few that heads are grouped and the context is cut.
     fn decoding(&self) -> bool {
         self.query <= MIN_ROWS
@@ -198,8 +231,8 @@ impl Attention {
     }
 
     /// VRAM traffic as a plain stream's \[B\]. Prompts find what was just written in the cache;
-    /// decoders read a cache of keys and values that was not, each piece of it with a start of
-    /// [`FILL_CONTEXT`] tokens.
+    /// decoders read a cache of keys and values that was not, each piece of it a long stream of its
+    /// own after a start of [`FILL_CONTEXT`] tokens.
     fn traffic(&self, device: &Device<'_>) -> f64 {
         if self.decoding() && !self.backward {
             let blocks = (self.batch * self.kv_heads).max(1);
@@ -207,7 +240,7 @@ impl Attention {
             let fill = device.if_has(Mechanism::Fill, FILL_CONTEXT, 0.0);
             let fill = 1.0 + pieces * fill / self.seen() as f64;
             let operands = self.operand_bytes();
-            stream_bytes(repeated_bytes(operands * fill, operands, device), device)
+            repeated_bytes(operands * fill, operands, device)
         } else {
             stream_bytes(activation_bytes(self.operand_bytes(), device), device)
         }
@@ -278,12 +311,35 @@ mod tests {
     }
 
     #[test]
+    fn eight_bits_shorten_the_products_and_not_what_lies_between_them() {
+        let mut gpu = a100();
+        let mut double = gpu.compute.peak.bf16.clone().expect("given");
+        double.value.0 *= 2.0;
+        gpu.compute.peak.fp8 = Some(double);
+        let time = |gpu: &crate::spec::GpuSpec, precision| {
+            let mut op = operator(4, 16384, 16384, true, false);
+            op.precision = precision;
+            let cost = super::super::cost(&op, gpu).expect("supported");
+            cost.compute_device_s * RATE / cost.flops
+        };
+        let [wide, narrow] = [Precision::Bf16, Precision::Fp8].map(|format| time(&gpu, format));
+        // 1/0.8 of a product's time, of which half of 1 goes.
+        assert!((wide / 1.25 - 1.0).abs() < 0.02, "{wide}");
+        assert!((narrow / 0.75 - 1.0).abs() < 0.02, "{narrow}");
+        // 16 exponentials and 64 of 6 instructions a clock on each of 108 units, 512 FLOP a score.
+        gpu.compute.peak.fp8.as_mut().expect("given").value.0 *= 1e3;
+        gpu.compute.attention.value.0 = 1.0;
+        let softmax = (1.0 / 16.0 + 6.0 / 64.0) / (108.0 * 1.41e9) / 512.0 * RATE;
+        let least = time(&gpu, Precision::Fp8);
+        assert!((least / softmax - 1.0).abs() < 0.02, "{least} {softmax}");
+    }
+
+    #[test]
     fn decoding_reads_the_cache_once() {
         let decode = cost(64, 1, 4096, true, false);
         let cache = 64.0 * 4096.0 * 8.0 * 128.0 * 2.0 * 2.0;
         let queries = 64.0 * 32.0 * 128.0 * 2.0 * 2.0;
-        let least = stream_bytes(cache + queries, &Device::of_gpu(&a100()));
-        let ratio = decode.vram_bytes / least;
+        let ratio = decode.vram_bytes / (cache + queries);
         assert!((1.0..1.05).contains(&ratio), "{ratio}");
         assert_eq!(decode.alone_s(BANDWIDTH), decode.vram_bytes / BANDWIDTH);
     }
@@ -336,9 +392,8 @@ mod tests {
         assert_eq!(cost.flops, 32.0 * 128.0 * 16384.0 * 2.0 * 1088.0);
         let queries = 32.0 * 128.0 * 1088.0 * 2.0;
         let bytes = 32.0 * 16384.0 * 1152.0 + queries;
-        let least = stream_bytes(bytes, &Device::of_gpu(&a100()));
         // 242 FLOP/B: on an A100 the units take longer than VRAM.
-        let moved = least / BANDWIDTH;
+        let moved = bytes / BANDWIDTH;
         let computed = cost.flops / (RATE * FORWARD);
         assert!(computed > moved, "{computed} {moved}");
         let ratio = cost.alone_s(BANDWIDTH) / computed;

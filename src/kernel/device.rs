@@ -31,6 +31,21 @@ pub const FORMATS: [Precision; 8] = [
 /// TFLOP/s (datasheet). Streams are bound by memory long before this matters.
 const MATRIX_PER_VECTOR: f64 = 16.0;
 
+/// How a benchmark ran its kernels, whatever the kernel.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Timing {
+    /// One kernel was timed over and over on the same operands.
+    pub repeated: bool,
+    /// Rate of its library's large products relative to those of a library of today.
+    pub library: f64,
+    /// Its library multiplied INT8 on vector units although there are matrix units for it.
+    pub int8_on_vector_units: bool,
+}
+
+/// Products of a vector instruction on INT8 for one on FP32 (`dp4a`: compute capability 6.1 and
+/// later).
+const DP4A_PRODUCTS: f64 = 4.0;
+
 /// A device's figures as kernels need them; a few hundred bytes, cheap to make.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Device<'a> {
@@ -67,6 +82,8 @@ pub struct Device<'a> {
     /// Whether a decoder's keys and values were read just before, as where one kernel is timed over
     /// and over: what the cache holds of them is then read from there.
     pub repeated: bool,
+    /// Rate of the library's large products relative to those of a library of today.
+    pub(super) library: f64,
     /// What is taken out of the model, to see what it explains.
     missing: Option<Mechanism>,
 }
@@ -106,6 +123,7 @@ impl<'a> Device<'a> {
                 .map_or(UNITS_FOR_BANDWIDTH, |figure| figure.value),
             boost: compute.boost.as_ref().map_or(0.0, |figure| figure.value),
             repeated: false,
+            library: 1.0,
             missing: None,
         }
     }
@@ -138,8 +156,24 @@ impl<'a> Device<'a> {
             units_for_bandwidth: UNITS_FOR_BANDWIDTH,
             boost: 0.0,
             repeated: false,
+            library: 1.0,
             missing: None,
         }
+    }
+
+    /// The same device as a benchmark saw it.
+    pub fn timed(self, timing: Timing) -> Self {
+        let mut device = Self {
+            repeated: timing.repeated,
+            library: timing.library,
+            ..self
+        };
+        if timing.int8_on_vector_units {
+            let vector = DP4A_PRODUCTS * self.peaks[index(Precision::Fp32)];
+            let int8 = &mut device.peaks[index(Precision::Int8)];
+            *int8 = int8.min(vector);
+        }
+        device
     }
 
     /// The same device in the middle of a workload: its clock has fallen to what the power limit
@@ -249,6 +283,12 @@ impl<'a> Device<'a> {
     pub fn rate(&self, precision: Precision) -> Result<f64, Unsupported> {
         let at = index(self.runs_as(precision)?);
         Ok(self.peaks[at] * self.shares[at])
+    }
+
+    /// FP32 instructions a second on a GPU whose vector units do what is between two products.
+    pub(super) fn lanes_hz(&self) -> Option<f64> {
+        let vector = self.peaks[index(Precision::Fp32)];
+        (vector > 0.0 && self.array <= MATRIX_SIDE && self.vector_side > 1).then_some(vector / 2.0)
     }
 
     /// Rate of vector operations \[FLOP/s\].
@@ -372,6 +412,27 @@ mod tests {
             error.to_string(),
             "`a100-sxm-80gb` has no int8 rate; it has fp32, fp16"
         );
+    }
+
+    #[test]
+    fn an_old_library_multiplies_int8_four_at_a_time_on_vector_units() {
+        let mut gpu = a100();
+        gpu.compute.peak.int8 = gpu.compute.peak.bf16.clone();
+        let device = Device::of_gpu(&gpu);
+        let timing = Timing {
+            repeated: true,
+            library: 0.9,
+            int8_on_vector_units: true,
+        };
+        let timed = device.timed(timing);
+        assert_eq!(timed.peak(Precision::Int8), Ok(4.0 * 19.5e12));
+        assert_eq!(timed.peak(Precision::Bf16), device.peak(Precision::Bf16));
+        assert!(timed.repeated);
+        let new = Timing {
+            int8_on_vector_units: false,
+            ..timing
+        };
+        assert_eq!(device.timed(new).peak(Precision::Int8), Ok(312e12));
     }
 
     #[test]

@@ -126,7 +126,8 @@ impl Units {
     /// A large product runs at the device's rate with the largest tile.
     fn of(gemm: Gemm, device: &Device<'_>) -> Result<Self, Unsupported> {
         let side = device.side(gemm.precision);
-        let rate = device.rate(gemm.precision)? / efficiency(largest(side), device);
+        let rate =
+            device.library * device.rate(gemm.precision)? / efficiency(largest(side), device);
         Ok(Self { rate, side })
     }
 }

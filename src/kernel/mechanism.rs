@@ -26,13 +26,15 @@ pub enum Mechanism {
     Tiles,
     /// Units that cannot draw more than their share of the bandwidth.
     Little,
+    /// Exponentials between the two products of attention, which no format makes shorter.
+    Softmax,
     /// Computing and moving that get in each other's way.
     Collisions,
 }
 
 impl Mechanism {
     /// All mechanisms, in the order in which the page on kernels derives them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Achievable,
         Self::Power,
         Self::Launch,
@@ -45,6 +47,7 @@ impl Mechanism {
         Self::Tiles,
         Self::Little,
         Self::Collisions,
+        Self::Softmax,
     ];
 
     /// Its name on the command line.
@@ -62,6 +65,7 @@ impl Mechanism {
             Self::Tiles => "tiles",
             Self::Little => "little",
             Self::Collisions => "collisions",
+            Self::Softmax => "softmax",
         }
     }
 
@@ -96,6 +100,7 @@ mod tests {
             note: None,
             estimate: false,
         });
+        gpu.compute.peak.fp8 = gpu.compute.peak.bf16.clone();
         let full = Device::of_gpu(&gpu);
         for mechanism in Mechanism::ALL {
             let without = full.without(mechanism);
@@ -113,7 +118,7 @@ mod tests {
                         ..Dims::default()
                     };
                     let time = |device: &Device<'_>| -> f64 {
-                        let operators = named.operators(&dims, Precision::Bf16);
+                        let operators = named.operators(&dims, Precision::Fp8);
                         let cost = |op| cost_on(op, device).expect("supported").total_s(device);
                         operators.iter().map(cost).sum()
                     };

@@ -13,7 +13,7 @@ mod mechanism;
 mod share;
 mod stream;
 
-pub use device::{Device, FORMATS, Unsupported, format_name, peak, vram_bandwidth};
+pub use device::{Device, FORMATS, Timing, Unsupported, format_name, peak, vram_bandwidth};
 pub use mechanism::Mechanism;
 
 use crate::model::{Operator, Shape};

@@ -3,10 +3,10 @@
 use super::Mechanism;
 use super::device::Device;
 
-/// Bandwidth of a product's or attention's operands relative to a plain stream's: loads come in
+/// Bandwidth of the operands of a product or a prompt relative to a plain stream's: loads come in
 /// tiles, and VRAM idles while units change from one to the next. Weight-bound GEMMs (m of 1 to 16)
 /// of the calibration set on A100, H100, A40 and RTX PRO 6000 tend to this share of what streams
-/// reach there.
+/// reach there. A decoder's unit reads thousands of tokens in a row: it does not.
 const OPERAND_BANDWIDTH: f64 = 0.94;
 
 /// Clocks from a tiled kernel's start to its first operands and from its last result to its end:

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-use super::figure::Figure;
+use super::figure::{Figure, Share};
 use crate::units::Seconds;
 
 /// What the timer of a campaign encloses.
@@ -46,6 +46,17 @@ pub struct CampaignSpec {
     /// Whether its norms and activations are plain kernels, an element a thread at a time.
     #[serde(default)]
     pub plain_rows: Option<Figure<bool>>,
+    /// Rate that large products reach with its library, relative to those of today.
+    #[serde(default)]
+    pub library: Option<Figure<Share>>,
+    /// Whether its library multiplies INT8 on vector units, four products an instruction, also
+    /// where the device has matrix units for it.
+    #[serde(default)]
+    pub int8_on_vector_units: Option<Figure<bool>>,
+    /// Architectures on which its engine attends to a prompt in FP8 where the cache of keys and
+    /// values is kept in FP8.
+    #[serde(default)]
+    pub fp8_prompts: Option<Figure<Vec<String>>>,
 }
 
 impl CampaignSpec {
@@ -68,6 +79,23 @@ impl CampaignSpec {
     /// Whether its row kernels are plain ones.
     pub fn has_plain_rows(&self) -> bool {
         self.plain_rows.as_ref().is_some_and(|figure| figure.value)
+    }
+
+    /// Rate of its library's large products relative to today's.
+    pub fn library_rate(&self) -> f64 {
+        self.library.as_ref().map_or(1.0, |figure| figure.value.0)
+    }
+
+    /// Whether INT8 is multiplied on vector units.
+    pub fn multiplies_int8_on_vector_units(&self) -> bool {
+        let units = self.int8_on_vector_units.as_ref();
+        units.is_some_and(|figure| figure.value)
+    }
+
+    /// Whether a prompt is attended to in FP8 on an architecture once the cache is in FP8.
+    pub fn attends_in_fp8(&self, architecture: &str) -> bool {
+        let all = self.fp8_prompts.as_ref();
+        all.is_some_and(|all| all.value.iter().any(|known| known == architecture))
     }
 }
 

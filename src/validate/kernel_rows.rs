@@ -31,20 +31,39 @@ const LONG_STREAM: f64 = 4e9;
 /// smallest FP8 layers of the calibration set (aicg-0385, -0386, GB200: 17 and 19 us).
 const SCALE_KERNELS: usize = 6;
 
-/// All operators that a row's time encloses, as its campaign timed them.
+/// All operators that a row's time encloses on a device of an architecture, as its campaign timed
+/// them.
 pub(super) fn operators(
     row: &Row<'_>,
     campaign: Option<&CampaignSpec>,
+    architecture: &str,
 ) -> Result<Vec<Operator>, String> {
     let plain = campaign.is_some_and(CampaignSpec::has_plain_rows);
-    let main = timed(row, plain)?;
+    let mut main = timed(row, plain)?;
     let mut all = if campaign.is_some_and(CampaignSpec::times_layers) {
         before(&main)
     } else {
         Vec::new()
     };
+    let fp8 = campaign.is_some_and(|campaign| campaign.attends_in_fp8(architecture));
+    if fp8 && is_prompt_on_fp8_cache(&main.shape) {
+        main.precision = Precision::Fp8;
+    }
     all.push(main);
     Ok(all)
+}
+
+/// Whether an operator is a prompt's attention whose keys and values are kept in FP8.
+fn is_prompt_on_fp8_cache(shape: &Shape) -> bool {
+    let Shape::Attention {
+        query,
+        kv_precision,
+        ..
+    } = shape
+    else {
+        return false;
+    };
+    *query > 1 && *kv_precision == Precision::Fp8
 }
 
 /// What a layer runs before its main operator.

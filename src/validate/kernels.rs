@@ -9,7 +9,7 @@ use super::{Row, Subject};
 use crate::catalog::Catalog;
 use crate::collective::{Communicator, Operation};
 use crate::fabric::Fabric;
-use crate::kernel::{Device, Mechanism, cost_on};
+use crate::kernel::{Device, Mechanism, Timing, cost_on};
 use crate::report::draw::Measure;
 use crate::spec::{CampaignSpec, Diagnostic, GpuSpec, Kind, LibrarySpec};
 use crate::topology::expand;
@@ -76,9 +76,11 @@ impl Kernels {
             device = device.without(mechanism);
         }
         let campaign = self.campaigns.get(row.text("source")).map(AsRef::as_ref);
-        device.repeated = campaign.is_some_and(CampaignSpec::repeats);
+        if let Some(campaign) = campaign {
+            device = device.timed(timing(campaign));
+        }
         let mut seconds = campaign.map_or(0.0, CampaignSpec::host_s);
-        for op in operators(row, campaign)? {
+        for op in operators(row, campaign, &gpu.architecture)? {
             let cost = cost_on(&op, &device).map_err(|e| format!("unsupported: {e}"))?;
             seconds += cost.total_s(&device);
         }
@@ -118,6 +120,15 @@ impl Kernels {
             .get(&name.to_lowercase())
             .map(AsRef::as_ref)
             .ok_or_else(|| format!("unknown device: {name}"))
+    }
+}
+
+/// How a campaign ran its kernels.
+fn timing(campaign: &CampaignSpec) -> Timing {
+    Timing {
+        repeated: campaign.repeats(),
+        library: campaign.library_rate(),
+        int8_on_vector_units: campaign.multiplies_int8_on_vector_units(),
     }
 }
 
@@ -220,5 +231,47 @@ f,calibration,A100 SXM 80GB,fft,1,1,1,,,,,,fp16,560,,s
         assert_eq!(record.rows[4].status, "unknown device: Abacus");
         assert_eq!(record.rows[5].status, "unsupported: operator `fft`");
         assert_eq!(record.classes["stream"].n, 1);
+    }
+    /// Predicted times of rows of one campaign and of one that nobody describes \[us\].
+    fn times(column: &str, rows: &[&str]) -> Vec<f64> {
+        let head = TEXT.lines().next().expect("a header");
+        let mut text = format!("{head}\n");
+        for row in rows {
+            text += &format!("x,calibration,{row},1,,{column}\n");
+        }
+        let file = Measurements::parse("t.csv", &text).expect("a table");
+        let kernels = Kernels::new(&Catalog::shipped().expect("shipped")).expect("devices");
+        let record = validate(&kernels, &file, None).expect("scored");
+        let predicted = record.rows.iter().map(|row| row.predicted);
+        predicted.map(|time| time.expect("ran")).collect()
+    }
+
+    #[test]
+    fn an_engine_with_a_cache_in_fp8_attends_to_prompts_in_fp8_where_it_can() {
+        let prompt =
+            |gpu, kv| format!("{gpu},attention_prefill,,,,1,16384,32,8,128,bfloat16/kv {kv}");
+        let ratio = |gpu| {
+            let rows = [prompt(gpu, "fp8"), prompt(gpu, "bfloat16")];
+            let times = times("ai-dynamo/aiconfigurator", &[&rows[0], &rows[1]]);
+            times[0] / times[1]
+        };
+        assert!((0.6..0.75).contains(&ratio("H100 SXM")));
+        assert!((0.97..1.01).contains(&ratio("L40S")));
+        let row = prompt("H100 SXM", "fp8");
+        let elsewhere = times("s", &[&row])[0];
+        let there = times("ai-dynamo/aiconfigurator", &[&row])[0];
+        assert!(elsewhere > 1.3 * there, "{elsewhere} {there}");
+    }
+
+    #[test]
+    fn a_campaign_says_how_fast_its_library_is() {
+        let row = |gpu, format| format!("{gpu},gemm,8192,8192,8192,,,,,,{format}");
+        let [int8, fp16] = ["int8", "fp16"].map(|format| row("T4", format));
+        let times_there = times("baidu-research/DeepBench", &[&int8, &fp16]);
+        assert!(times_there[0] > 1.5 * times_there[1], "{times_there:?}");
+        assert!(times("s", &[&int8])[0] < 0.5 * times_there[0]);
+        let row = row("H100 SXM", "fp16");
+        let ratio = times("microsoft/vidur", &[&row])[0] / times("s", &[&row])[0];
+        assert!((ratio * 0.9 - 1.0).abs() < 0.01, "{ratio}");
     }
 }

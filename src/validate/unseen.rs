@@ -82,6 +82,8 @@ fn withheld(gpu: &GpuSpec, all: &[&GpuSpec]) -> GpuSpec {
     changed.compute.achievable_by_format = formats(gpu, all);
     let own = |of: fn(&GpuSpec) -> &Figure<Share>| Share(share(of).unwrap_or(of(gpu).value.0));
     changed.compute.achievable.value = own(|gpu| &gpu.compute.achievable);
+    // A clock that falls belongs to the share it falls to.
+    changed.compute.boost = None;
     changed.compute.attention.value = own(|gpu| &gpu.compute.attention);
     changed.memory.achievable.value = own(|gpu| &gpu.memory.achievable);
     let launch = relatives(gpu, all, |gpu| &gpu.launch, |launch| launch.0);
