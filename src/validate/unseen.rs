@@ -61,6 +61,10 @@ impl Subject for UnseenKernels {
         if row.text("op").starts_with("tp_allreduce") {
             return Err("unsupported: an all-reduce is no matter of one device".into());
         }
+        let split = row.split();
+        if !["", "calibration", "validation"].contains(&split) {
+            return Err(format!("left out: {split}"));
+        }
         self.0.predict(row)
     }
 
@@ -78,15 +82,20 @@ impl Subject for UnseenKernels {
 /// architecture that were measured, or of all others that were.
 fn withheld(gpu: &GpuSpec, all: &[&GpuSpec]) -> GpuSpec {
     let mut changed = gpu.clone();
-    let share = |of: fn(&GpuSpec) -> &Figure<Share>| relatives(gpu, all, of, |share| share.0);
+    let from_others = |constant: fn(&GpuSpec) -> Option<f64>, own: &Figure<Share>| {
+        Share(relatives(gpu, all, constant).unwrap_or(own.value.0))
+    };
     changed.compute.achievable_by_format = formats(gpu, all);
-    let own = |of: fn(&GpuSpec) -> &Figure<Share>| Share(share(of).unwrap_or(of(gpu).value.0));
-    changed.compute.achievable.value = own(|gpu| &gpu.compute.achievable);
-    // A clock that falls belongs to the share it falls to.
+    changed.compute.achievable.value = from_others(unthrottled, &gpu.compute.achievable);
     changed.compute.boost = None;
-    changed.compute.attention.value = own(|gpu| &gpu.compute.attention);
-    changed.memory.achievable.value = own(|gpu| &gpu.memory.achievable);
-    let launch = relatives(gpu, all, |gpu| &gpu.launch, |launch| launch.0);
+    // What has been fitted of this was fitted on the one device that has it.
+    changed.compute.units_for_bandwidth = None;
+    let attention = |gpu: &GpuSpec| share(&gpu.compute.attention);
+    changed.compute.attention.value = from_others(attention, &gpu.compute.attention);
+    let bandwidth = |gpu: &GpuSpec| share(&gpu.memory.achievable);
+    changed.memory.achievable.value = from_others(bandwidth, &gpu.memory.achievable);
+    let clocks = relatives(gpu, all, launch_clocks);
+    let launch = clocks.map(|clocks| clocks / gpu.compute.clock.value.0);
     changed.launch.value = Seconds(launch.unwrap_or(gpu.launch.value.0));
     changed
 }
@@ -112,23 +121,40 @@ fn formats(gpu: &GpuSpec, all: &[&GpuSpec]) -> BTreeMap<Precision, Figure<Share>
     found.into_iter().filter_map(middle).collect()
 }
 
-/// Median of one constant among a device's measured relatives.
-fn relatives<T>(
+/// Share of its peak that a device reached on which that was measured, before its power limit
+/// lowers the clock: what is left then is a matter of its board, not of its kind.
+fn unthrottled(gpu: &GpuSpec) -> Option<f64> {
+    let boost = gpu.compute.boost.as_ref().map_or(0.0, |boost| boost.value);
+    share(&gpu.compute.achievable).map(|share| (share * (1.0 + boost)).min(1.0))
+}
+
+/// A share that was measured.
+fn share(figure: &Figure<Share>) -> Option<f64> {
+    measured(figure).then_some(figure.value.0)
+}
+
+/// Clocks from one kernel to the next of a device on which they were measured: the way there is
+/// clocked.
+fn launch_clocks(gpu: &GpuSpec) -> Option<f64> {
+    let clock = gpu.compute.clock.value.0;
+    measured(&gpu.launch).then(|| gpu.launch.value.0 * clock)
+}
+
+/// Whether a figure comes from measured rows.
+fn measured<T>(figure: &Figure<T>) -> bool {
+    !figure.estimate && figure.source != "estimate"
+}
+
+/// Median of one constant among a device's relatives, of those that have it measured.
+fn relatives(
     gpu: &GpuSpec,
     all: &[&GpuSpec],
-    of: fn(&GpuSpec) -> &Figure<T>,
-    value: impl Fn(&T) -> f64,
+    constant: impl Fn(&GpuSpec) -> Option<f64>,
 ) -> Option<f64> {
-    let measured = |other: &&&GpuSpec| {
-        let figure = of(other);
-        other.name != gpu.name && !figure.estimate && figure.source != "estimate"
-    };
     let of_those = |same: bool| -> Vec<f64> {
-        let others = all.iter().filter(measured);
-        others
-            .filter(|other| !same || other.architecture == gpu.architecture)
-            .map(|other| value(&of(other).value))
-            .collect()
+        let others = all.iter().filter(|other| other.name != gpu.name);
+        let related = others.filter(|other| !same || other.architecture == gpu.architecture);
+        related.filter_map(|other| constant(other)).collect()
     };
     median(&of_those(true)).or_else(|| median(&of_those(false)))
 }
