@@ -1,6 +1,6 @@
 //! What a device reaches: rates, bandwidth and times, drawn together from its file.
 
-use super::Mechanism;
+use super::{Mechanism, feed};
 use crate::spec::{CpuSpec, GpuSpec, Precision};
 
 /// A device cannot compute in a format, nor in one that could stand in for it.
@@ -91,21 +91,13 @@ pub struct Device<'a> {
 impl<'a> Device<'a> {
     /// A GPU or another accelerator, complete as the catalogue gives it.
     pub fn of_gpu(gpu: &'a GpuSpec) -> Self {
-        let (compute, peak) = (&gpu.compute, &gpu.compute.peak);
-        let figures = [
-            &peak.fp64, &peak.fp32, &peak.tf32, &peak.fp16, &peak.bf16, &peak.fp8, &peak.int8,
-            &peak.fp4,
-        ];
-        let share = |format| {
-            let own = compute.achievable_by_format.get(&format);
-            own.unwrap_or(&compute.achievable).value.0
-        };
+        let compute = &gpu.compute;
         Self {
             name: &gpu.name,
             units: u64::from(compute.units.value).max(1),
             clock_hz: compute.clock.value.0,
-            peaks: figures.map(|figure| figure.as_ref().map_or(0.0, |figure| figure.value.0)),
-            shares: FORMATS.map(share),
+            peaks: FORMATS.map(|format| gpu.compute.peak.of(format)),
+            shares: FORMATS.map(|format| feed::share(gpu, format)),
             bandwidth: vram_bandwidth(gpu),
             sheet_bandwidth: gpu.memory.bandwidth.value.0,
             cache: gpu.memory.l2.as_ref().map_or(0.0, |l2| l2.value.0),

@@ -8,6 +8,7 @@ mod attention;
 mod device;
 #[cfg(test)]
 mod examples;
+pub mod feed;
 mod gemm;
 mod mechanism;
 mod share;

@@ -156,6 +156,23 @@ pub struct Peaks {
     pub fp4: Option<Figure<FlopsPerSecond>>,
 }
 
+impl Peaks {
+    /// The rate in a format \[FLOP/s\], 0 for none.
+    pub fn of(&self, format: Precision) -> f64 {
+        let figure = match format {
+            Precision::Fp64 => &self.fp64,
+            Precision::Fp32 => &self.fp32,
+            Precision::Tf32 => &self.tf32,
+            Precision::Fp16 => &self.fp16,
+            Precision::Bf16 => &self.bf16,
+            Precision::Fp8 => &self.fp8,
+            Precision::Int8 => &self.int8,
+            Precision::Fp4 => &self.fp4,
+        };
+        figure.as_ref().map_or(0.0, |figure| figure.value.0)
+    }
+}
+
 /// A device's or socket's memory.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

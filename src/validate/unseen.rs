@@ -7,6 +7,7 @@ use super::kernels::Kernels;
 use super::score::median;
 use super::{Row, Subject};
 use crate::catalog::Catalog;
+use crate::kernel::feed;
 use crate::report::draw::Measure;
 use crate::spec::{Diagnostic, Figure, GpuSpec, Precision, Share};
 use crate::units::Seconds;
@@ -86,7 +87,11 @@ fn withheld(gpu: &GpuSpec, all: &[&GpuSpec]) -> GpuSpec {
         Share(relatives(gpu, all, constant).unwrap_or(own.value.0))
     };
     changed.compute.achievable_by_format = formats(gpu, all);
-    changed.compute.achievable.value = from_others(unthrottled, &gpu.compute.achievable);
+    let fed = relatives(gpu, all, unthrottled);
+    if let Some(share) = fed {
+        let intensity = feed::reference_intensity(gpu);
+        changed.compute.achievable.value = Share(feed::of_relative(share, 0.0, intensity));
+    }
     changed.compute.boost = None;
     // What has been fitted of this was fitted on the one device that has it.
     changed.compute.units_for_bandwidth = None;
@@ -121,11 +126,13 @@ fn formats(gpu: &GpuSpec, all: &[&GpuSpec]) -> BTreeMap<Precision, Figure<Share>
     found.into_iter().filter_map(middle).collect()
 }
 
-/// Share of its peak that a device reached on which that was measured, before its power limit
-/// lowers the clock: what is left then is a matter of its board, not of its kind.
+/// Share of its peak that a device reached on which that was measured, had its units nothing to wait
+/// for, and before its power limit lowers the clock: what is left then is a matter of its board.
 fn unthrottled(gpu: &GpuSpec) -> Option<f64> {
     let boost = gpu.compute.boost.as_ref().map_or(0.0, |boost| boost.value);
-    share(&gpu.compute.achievable).map(|share| (share * (1.0 + boost)).min(1.0))
+    let intensity = feed::reference_intensity(gpu);
+    share(&gpu.compute.achievable)
+        .map(|share| feed::of_relative(share * (1.0 + boost), intensity, 0.0))
 }
 
 /// A share that was measured.
