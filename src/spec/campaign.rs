@@ -53,10 +53,10 @@ pub struct CampaignSpec {
     /// where the device has matrix units for it.
     #[serde(default)]
     pub int8_on_vector_units: Option<Figure<bool>>,
-    /// Architectures on which its engine attends to a prompt in FP8 where the cache of keys and
-    /// values is kept in FP8.
+    /// Architectures on which its engine's prompts go through the paged cache of keys and values: in
+    /// FP8 where that is, and with two more small kernels.
     #[serde(default)]
-    pub fp8_prompts: Option<Figure<Vec<String>>>,
+    pub paged_prompts: Option<Figure<Vec<String>>>,
 }
 
 impl CampaignSpec {
@@ -92,9 +92,9 @@ impl CampaignSpec {
         units.is_some_and(|figure| figure.value)
     }
 
-    /// Whether a prompt is attended to in FP8 on an architecture once the cache is in FP8.
-    pub fn attends_in_fp8(&self, architecture: &str) -> bool {
-        let all = self.fp8_prompts.as_ref();
+    /// Whether an architecture's prompts go through the paged cache.
+    pub fn pages_prompts(&self, architecture: &str) -> bool {
+        let all = self.paged_prompts.as_ref();
         all.is_some_and(|all| all.value.iter().any(|known| known == architecture))
     }
 }

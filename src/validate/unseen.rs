@@ -144,7 +144,7 @@ fn share(figure: &Figure<Share>) -> Option<f64> {
 /// clocked.
 fn launch_clocks(gpu: &GpuSpec) -> Option<f64> {
     let clock = gpu.compute.clock.value.0;
-    measured(&gpu.launch).then(|| gpu.launch.value.0 * clock)
+    measured(&gpu.launch).then_some(gpu.launch.value.0 * clock)
 }
 
 /// Whether a figure comes from measured rows.
