@@ -284,8 +284,8 @@ impl Communicator<'_> {
 
 /// How often the part that goes farthest around a ring goes between machines. A turn crosses as
 /// many such edges as there are machines; of an all-gather or reduce-scatter a part takes one edge
-/// less than a turn, of an all-reduce two less than two turns, and some part leaves out edges inside
-/// a machine where there are such.
+/// less than a turn, of an all-reduce two less than two turns, and some part leaves out edges
+/// inside a machine where there are such.
 fn between_machines(operation: Operation, machines: usize, size: usize) -> usize {
     if machines == 1 {
         return 0;

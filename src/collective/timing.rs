@@ -185,9 +185,9 @@ impl Communicator<'_> {
     }
 
     /// What the first slices of all channels take on their way through a tree, less the one step
-    /// that the data's own time counts \[s\]: with full packets a rank passes a slice on when all of
-    /// it has arrived (NCCL `calcCollChunking`, one slot a slice). Inside a machine every channel
-    /// has its own pace; between machines all share the wires.
+    /// that the data's own time counts \[s\]: with full packets a rank passes a slice on when all
+    /// of it has arrived (NCCL `calcCollChunking`, one slot a slice). Inside a machine every
+    /// channel has its own pace; between machines all share the wires.
     fn tree_fill_s(&self, pattern: &Pattern, bytes: f64, rate: f64) -> f64 {
         let Some(channel) = self.generation().and_then(|g| g.tree_channel.as_ref()) else {
             return 0.0;

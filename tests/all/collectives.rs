@@ -408,8 +408,8 @@ fn the_slices_of_a_tree_take_their_time_to_fill_it() {
     assert_eq!(tree(Some(2.0 * slot), "ll128"), tree(None, "ll128"));
 }
 
-/// What the switches' sums reach of NVLink is no loss of the network: between many machines trees of
-/// such sums come to what the NICs carry, twice the size over all of them.
+/// What the switches' sums reach of NVLink is no loss of the network: between many machines trees
+/// of such sums come to what the NICs carry, twice the size over all of them.
 #[test]
 fn sums_in_switches_lose_nothing_on_the_network() {
     let forced = Forced {
