@@ -198,8 +198,8 @@ fn forced(args: &Args, library: &LibrarySpec) -> Result<Forced, Diagnostic> {
     Ok(Forced {
         algorithm,
         protocol,
-        without_switches: false,
         choice: choice(&args.choice)?,
+        ..Forced::default()
     })
 }
 

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use crate::spec::Release;
+use crate::units::Bytes;
+
 /// How a collective moves its data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Algorithm {
@@ -174,4 +177,8 @@ pub struct Forced {
     pub without_switches: bool,
     /// By what the rest is chosen.
     pub choice: Choice,
+    /// Which release of the library it is; the newest known if none.
+    pub release: Option<Release>,
+    /// One slot of the Simple buffer where it is not the library's own (`NCCL_BUFFSIZE`).
+    pub slot: Option<Bytes>,
 }

@@ -9,7 +9,7 @@ use super::communicator::Communicator;
 use super::operation::Operation;
 use super::pattern::Pattern;
 use crate::fabric::Transport;
-use crate::spec::ProtocolSpec;
+use crate::spec::{GenerationSpec, ProtocolSpec, ReleaseShare};
 
 /// Size-dependent correction of trees, from 64 B up in powers of two: `treeCorrectionFactor` of
 /// NCCL 2.30 `src/graph/tuning.cc`.
@@ -78,7 +78,10 @@ impl Communicator<'_> {
             _ => protocol.hop.pcie.value.0,
         };
         let ll_limit = generation.ll_limit.value.0;
-        let share = protocol.bandwidth_share.value.0;
+        let share = match name {
+            "ll128" => self.ll128_share(generation, protocol),
+            _ => protocol.bandwidth_share.value.0,
+        };
         let stepwise = |per_bus: f64, limit: f64, factor: f64| Belief {
             latency_s: protocol.base.value.0 + pattern.local_steps as f64 * hop,
             per_bus,
@@ -106,6 +109,16 @@ impl Communicator<'_> {
             }
             _ => return None,
         })
+    }
+}
+
+impl Communicator<'_> {
+    /// Share of the rings' rate that the cost model of this release of the library gives LL128.
+    fn ll128_share(&self, generation: &GenerationSpec, protocol: &ProtocolSpec) -> f64 {
+        let known = |share: &&ReleaseShare| self.forced.release.is_none_or(|r| share.from <= r);
+        let latest = generation.ll128.iter().filter(known);
+        let latest = latest.max_by_key(|share| share.from);
+        latest.map_or(protocol.bandwidth_share.value.0, |share| share.value.0)
     }
 }
 

@@ -265,11 +265,7 @@ impl Communicator<'_> {
     pub(super) fn ring_pattern(&self, operation: Operation) -> Pattern {
         let machines = self.machines.len() * self.size() / self.group.len();
         let steps = operation.steps(self.size());
-        let network_steps = match operation {
-            _ if machines == 1 => 0,
-            Operation::AllReduce => 2 * (machines - 1),
-            _ => machines - 1,
-        };
+        let network_steps = between_machines(operation, machines, self.size());
         let paths = || self.channels.iter().flat_map(|channel| &channel.paths);
         let network = paths().filter(|path| path.transport == Transport::Network);
         Pattern {
@@ -283,5 +279,39 @@ impl Communicator<'_> {
             transport: self.slowest_transport(),
             network_latency_s: network.map(|path| path.latency_s).fold(0.0, f64::max),
         }
+    }
+}
+
+/// How often the part that goes farthest around a ring goes between machines. A turn crosses as
+/// many such edges as there are machines; of an all-gather or reduce-scatter a part takes one edge
+/// less than a turn, of an all-reduce two less than two turns, and some part leaves out edges
+/// inside a machine where there are such.
+fn between_machines(operation: Operation, machines: usize, size: usize) -> usize {
+    if machines == 1 {
+        return 0;
+    }
+    let turns = match operation {
+        Operation::AllReduce => 2,
+        Operation::AllGather | Operation::ReduceScatter => 1,
+        _ => return machines - 1,
+    };
+    let inside = size / machines - 1;
+    turns * machines - turns.saturating_sub(inside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_part_of_a_ring_crosses_every_edge_between_machines() {
+        let steps =
+            |operation, machines, each| between_machines(operation, machines, machines * each);
+        assert_eq!(steps(Operation::AllGather, 2, 8), 2);
+        assert_eq!(steps(Operation::AllReduce, 2, 8), 4);
+        assert_eq!(steps(Operation::AllReduce, 2, 2), 3);
+        assert_eq!(steps(Operation::AllReduce, 4, 1), 6);
+        assert_eq!(steps(Operation::ReduceScatter, 4, 1), 3);
+        assert_eq!(steps(Operation::AllReduce, 1, 8), 0);
     }
 }

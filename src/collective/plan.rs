@@ -384,9 +384,14 @@ impl Communicator<'_> {
     /// Bytes of all channels' slices of a chain together: equal ones, none larger than the
     /// library's, and enough of them that filling the chain costs little.
     pub(super) fn slice(&self, bytes: f64) -> f64 {
-        let largest = self.library.slice.value.0 * self.channels.len() as f64;
+        let largest = self.slot() * self.channels.len() as f64;
         let hops = self.size().saturating_sub(1) as f64;
         bytes / (bytes / largest).ceil().max(SLICES_PER_HOP * hops)
+    }
+
+    /// One slot of the Simple buffer of a channel: the largest piece that is sent on \[B\].
+    pub(super) fn slot(&self) -> f64 {
+        self.forced.slot.unwrap_or(self.library.slice.value).0
     }
 
     /// The compute units that the channels occupy while the collective runs at its own pace.

@@ -89,6 +89,13 @@ impl Communicator<'_> {
         found.map(Cow::Borrowed)
     }
 
+    /// What sums inside the switches of several machines reach of their links' rate, which the
+    /// pattern's sends hold already.
+    pub(super) fn reached_in_switches(&self) -> f64 {
+        let timing = self.timing(Transport::Network, Algorithm::NvlsTree, "simple");
+        timing.map_or(1.0, |timing| timing.share.0)
+    }
+
     /// The timing that a protocol's own figures make.
     fn plain_timing(&self, transport: Transport, protocol: &str) -> Option<TimingSpec> {
         let spec = self.library.protocols.get(protocol)?;
@@ -130,9 +137,13 @@ impl Communicator<'_> {
         bytes: f64,
     ) -> Option<(Times, Demands, Option<ResourceId>)> {
         let timing = self.timing(pattern.transport, pattern.algorithm, protocol)?;
+        let share = match pattern.algorithm {
+            Algorithm::NvlsTree => 1.0,
+            _ => timing.share.0,
+        };
         let mut demands = Demands::default();
-        demands.add_scaled(&pattern.demands, 1.0 / timing.share.0);
-        let (mut rate, mut limit_by) = match pattern.rate(self.fabric, timing.share.0) {
+        demands.add_scaled(&pattern.demands, 1.0 / share);
+        let (mut rate, mut limit_by) = match pattern.rate(self.fabric, share) {
             (staged, Some(resource)) => (staged, Some(resource)),
             _ => (alone(self.fabric, &demands), None),
         };
@@ -154,6 +165,9 @@ impl Communicator<'_> {
         } else {
             steps_s += pattern.local_steps as f64 * timing.hop.0 * grown(&timing, bytes);
         }
+        if pattern.algorithm == Algorithm::Tree && protocol == "simple" {
+            steps_s += self.tree_fill_s(pattern, bytes, rate);
+        }
         let base_s = timing.base.0 + self.launch_s();
         let hidden = timing
             .bubble_size
@@ -168,6 +182,28 @@ impl Communicator<'_> {
             rate,
         };
         Some((times, demands, limit_by))
+    }
+
+    /// What the first slices of all channels take on their way through a tree, less the one step
+    /// that the data's own time counts \[s\]: with full packets a rank passes a slice on when all
+    /// of it has arrived (NCCL `calcCollChunking`, one slot a slice). Inside a machine every
+    /// channel has its own pace; between machines all share the wires.
+    fn tree_fill_s(&self, pattern: &Pattern, bytes: f64, rate: f64) -> f64 {
+        let Some(channel) = self.generation().and_then(|g| g.tree_channel.as_ref()) else {
+            return 0.0;
+        };
+        let channel = match self.machines.len() {
+            1 => &channel.one_machine,
+            2 => &channel.two_machines,
+            _ => &channel.more,
+        };
+        let most = self.library.channel_units.value.max(1) as usize;
+        let channels = pattern.channels.min(most) as f64;
+        let slice = self.slot().min(bytes / channels);
+        let inside_s = slice / channel.value.0;
+        let between_s = inside_s.max(channels * slice / rate);
+        let between = pattern.network_steps.saturating_sub(1);
+        pattern.local_steps as f64 * inside_s + between as f64 * between_s
     }
 
     /// What launching all ranks from one process adds \[s\].

@@ -119,13 +119,19 @@ impl Communicator<'_> {
         ))
     }
 
-    /// In-switch reduction in every machine, and trees between the heads of the rails.
+    /// In-switch reduction in every machine, and trees between the heads of the rails. What the
+    /// switches' sums reach of their links is no limit of the network.
     pub(super) fn nvls_tree(&self) -> Option<Pattern> {
         let mut paths = Paths::new(self);
         let mut sends = Vec::new();
+        let reached = self.reached_in_switches();
         for members in &self.machines {
             let both = 1.0 + 1.0 / members.len() as f64;
-            sends.extend(self.switch_sends(members, both, both)?);
+            for mut send in self.switch_sends(members, both, both)? {
+                let plain = std::mem::take(&mut send.demands);
+                send.demands.add_scaled(&plain, 1.0 / reached);
+                sends.push(send);
+            }
         }
         let rails = self.machines.iter().map(Vec::len).min()?;
         let count = self.machines.len();

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 use super::read::Spanned;
+use crate::units::Bytes;
 
 /// Rules by which a row of measurements is given what it does not say itself; the first that fits
 /// counts for each.
@@ -26,6 +27,15 @@ pub struct LaunchRule {
     /// Whether the library could reduce in switches (`NCCL_NVLS_ENABLE`).
     #[serde(default)]
     pub in_switch: Option<bool>,
+    /// The algorithm that the library took.
+    #[serde(default)]
+    pub algorithm: Option<Spanned<String>>,
+    /// The only protocol that the library could use (`NCCL_PROTO`).
+    #[serde(default)]
+    pub protocol: Option<String>,
+    /// One slot of the library's Simple buffer (`NCCL_BUFFSIZE`).
+    #[serde(default)]
+    pub slot: Option<Bytes>,
     /// Why such rows were run like that.
     pub reason: String,
     /// Where that was read.

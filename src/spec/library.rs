@@ -85,6 +85,14 @@ pub struct GenerationSpec {
     pub architectures: Vec<String>,
     /// Most the LL protocol reaches on one machine, in the library's cost model.
     pub ll_limit: Figure<BytesPerSecond>,
+    /// Shares of the rings' rate that the cost model gives LL128, each from a release on; where
+    /// there is none, that of the protocol.
+    #[serde(default)]
+    pub ll128: Vec<ReleaseShare>,
+    /// What a channel of a tree between machines carries of a size; with it, what full slices take
+    /// to fill the tree counts.
+    #[serde(default)]
+    pub tree_channel: Option<TreeChannelSpec>,
     /// Reduction inside the switches, where the devices can use it.
     #[serde(default)]
     pub in_switch: Option<InSwitchSpec>,
@@ -94,6 +102,63 @@ pub struct GenerationSpec {
     pub pcie: BTreeMap<String, TimingSpec>,
     /// Between machines; a hop's time comes on top of that of the path.
     pub network: BTreeMap<String, TimingSpec>,
+}
+
+/// A release of a library: `2.29.7`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Release([u32; 3]);
+
+impl Release {
+    /// The first release that a text names, with or without words around it.
+    pub fn find(text: &str) -> Option<Self> {
+        let outside = |c: char| !c.is_ascii_digit() && c != '.';
+        text.split(outside).find_map(|part| {
+            let mut numbers = part.split('.').map(str::parse::<u32>);
+            let major = numbers.next()?.ok()?;
+            let minor = numbers.next()?.ok()?;
+            let patch = numbers.next().and_then(Result::ok).unwrap_or(0);
+            Some(Self([major, minor, patch]))
+        })
+    }
+}
+
+impl TryFrom<String> for Release {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::find(&text).ok_or_else(|| format!("`{text}` is no release, such as 2.29.7"))
+    }
+}
+
+/// A share that holds from a release on.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseShare {
+    /// The first release that has it.
+    pub from: Release,
+    /// The share.
+    pub value: Share,
+    /// Where it was read.
+    pub source: String,
+    /// Reasoning.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+/// What a channel of a tree carries of an all-reduce's size in a second, by the number of machines.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TreeChannelSpec {
+    /// On one machine.
+    #[serde(deserialize_with = "above_zero")]
+    pub one_machine: Figure<BytesPerSecond>,
+    /// On two.
+    #[serde(deserialize_with = "above_zero")]
+    pub two_machines: Figure<BytesPerSecond>,
+    /// On more.
+    #[serde(deserialize_with = "above_zero")]
+    pub more: Figure<BytesPerSecond>,
 }
 
 /// Reduction inside switches (NVLS).
@@ -210,4 +275,18 @@ pub struct FrameworkSpec {
     pub context_memory: Figure<Bytes>,
     /// Communication library it uses.
     pub library: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_is_found_among_words() {
+        let release = Release::find("NCCL 2.29.7-1, out of place");
+        assert_eq!(release, Some(Release([2, 29, 7])));
+        assert!(Release::find("2.9") < Release::find("2.27.5"));
+        assert_eq!(Release::find("not stated (2 nodes)"), None);
+        assert!(Release::try_from("new".to_string()).is_err());
+    }
 }

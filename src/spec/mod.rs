@@ -31,7 +31,7 @@ pub use hostlist::{Hostlist, HostlistError, is_name, no_name};
 pub use launches::{LaunchRule, LaunchesSpec};
 pub use library::{
     DirectLimits, DirectSpec, FrameworkSpec, GenerationSpec, InSwitchSpec, LibrarySpec, PathCost,
-    ProtocolSpec, TimingSpec,
+    ProtocolSpec, Release, ReleaseShare, TimingSpec, TreeChannelSpec,
 };
 pub use model::{Activation, ModelSpec, Norm, Position};
 pub use name_or::NameOr;

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use super::launches::Launches;
 use super::{Row, Subject};
 use crate::catalog::{Catalog, load};
-use crate::collective::{Algorithm, Choice, Communicator, Forced, Operation};
+use crate::collective::{Algorithm, Communicator, Forced, Operation};
 use crate::fabric::Fabric;
 use crate::report::draw::Measure;
-use crate::spec::{Diagnostic, Kind, LibrarySpec};
+use crate::spec::{Diagnostic, Kind, LibrarySpec, Release};
 use crate::topology::{DeviceId, Topology, cluster, expand};
 
 /// Collectives on the catalogue's machines.
@@ -100,6 +100,19 @@ impl Collectives {
         Ok((fabric, group))
     }
 
+    /// What a row, or how it was run, does not leave to the library.
+    fn forced(&self, row: &Row<'_>) -> Forced {
+        let own = forced(row);
+        Forced {
+            algorithm: own.algorithm.or_else(|| self.launches.algorithm(row)),
+            protocol: own.protocol.or_else(|| self.launches.protocol(row)),
+            without_switches: !self.launches.in_switch(row),
+            release: Release::find(row.text("library_version")),
+            slot: self.launches.slot(row),
+            ..own
+        }
+    }
+
     /// The library of a row; oneCCL has no constants of its own and borrows those of NCCL.
     fn library(&self, row: &Row<'_>) -> Result<&LibrarySpec, String> {
         let name = match row.text("library_version").contains("RCCL") {
@@ -151,10 +164,7 @@ impl Subject for Collectives {
         let communicator = Communicator::new(&fabric, self.library(row)?, group)
             .map_err(|d| d.message)?
             .launched(self.launches.mode(row)?)
-            .forced(Forced {
-                without_switches: !self.launches.in_switch(row),
-                ..forced(row)
-            });
+            .forced(self.forced(row));
         let plan = communicator.plan(operation, bytes);
         let plan = plan.map_err(|d| format!("unsupported: {}", d.message))?;
         Ok(plan.alone_s * 1e6)
@@ -204,7 +214,6 @@ fn forced(row: &Row<'_>) -> Forced {
     Forced {
         algorithm,
         protocol: named.filter(|_| algorithm.is_some()).map(str::to_lowercase),
-        without_switches: false,
-        choice: Choice::default(),
+        ..Forced::default()
     }
 }

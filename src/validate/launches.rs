@@ -1,8 +1,9 @@
 //! How a row of measurements was run.
 
 use super::Row;
-use crate::collective::LaunchMode;
+use crate::collective::{Algorithm, LaunchMode};
 use crate::spec::{Diagnostic, LaunchRule, LaunchesSpec, Source, parse};
+use crate::units::Bytes;
 
 /// Column in which a file may name the launch mode itself.
 const COLUMN: &str = "launch";
@@ -10,10 +11,18 @@ const COLUMN: &str = "launch";
 /// The rules for published rows that do not say it in a column.
 const RULES: &str = include_str!("data/launches.yaml");
 
-/// Rules with their modes.
+/// A rule with what its keys mean.
+#[derive(Debug, Clone)]
+struct Rule {
+    written: LaunchRule,
+    mode: Option<LaunchMode>,
+    algorithm: Option<Algorithm>,
+}
+
+/// The rules.
 #[derive(Debug, Clone)]
 pub(super) struct Launches {
-    rules: Vec<(LaunchRule, Option<LaunchMode>)>,
+    rules: Vec<Rule>,
 }
 
 impl Launches {
@@ -24,17 +33,28 @@ impl Launches {
     pub(super) fn shipped() -> Result<Self, Diagnostic> {
         let source = Source::new("catalogue:launches.yaml", RULES);
         let spec: LaunchesSpec = parse(&source)?;
-        let rules = spec.launches.into_iter().map(|rule| {
-            let mode = rule.launch.as_ref().map(|written| {
-                LaunchMode::from_key(written).ok_or_else(|| {
+        let rules = spec.launches.into_iter().map(|written| {
+            let mode = written.launch.as_ref().map(|key| {
+                LaunchMode::from_key(key).ok_or_else(|| {
                     let valid = LaunchMode::ALL.iter().map(|mode| mode.key());
-                    Diagnostic::new(format!("unknown launch mode `{}`", written.value))
-                        .at(source.place(written))
-                        .suggest(written, valid)
+                    Diagnostic::new(format!("unknown launch mode `{}`", key.value))
+                        .at(source.place(key))
+                        .suggest(key, valid)
                 })
             });
-            let mode = mode.transpose()?;
-            Ok((rule, mode))
+            let algorithm = written.algorithm.as_ref().map(|key| {
+                Algorithm::from_key(key).ok_or_else(|| {
+                    let valid = Algorithm::ALL.iter().map(|algorithm| algorithm.key());
+                    Diagnostic::new(format!("unknown algorithm `{}`", key.value))
+                        .at(source.place(key))
+                        .suggest(key, valid)
+                })
+            });
+            Ok(Rule {
+                mode: mode.transpose()?,
+                algorithm: algorithm.transpose()?,
+                written,
+            })
         });
         let rules = rules.collect::<Result<_, Diagnostic>>()?;
         Ok(Self { rules })
@@ -51,20 +71,38 @@ impl Launches {
             return LaunchMode::from_key(own)
                 .ok_or_else(|| format!("unsupported: launch mode `{own}`"));
         }
-        let found = self.fitting(row).find_map(|(_, mode)| *mode);
+        let found = self.fitting(row).find_map(|rule| rule.mode);
         Ok(found.unwrap_or_default())
     }
 
     /// Whether the library of a row could reduce in switches.
     pub(super) fn in_switch(&self, row: &Row<'_>) -> bool {
-        let found = self.fitting(row).find_map(|(rule, _)| rule.in_switch);
+        let found = self.fitting(row).find_map(|rule| rule.written.in_switch);
         found.unwrap_or(true)
     }
 
+    /// The algorithm that the library of a row took, where that is known.
+    pub(super) fn algorithm(&self, row: &Row<'_>) -> Option<Algorithm> {
+        self.fitting(row).find_map(|rule| rule.algorithm)
+    }
+
+    /// The only protocol that the library of a row could use, if there was only one.
+    pub(super) fn protocol(&self, row: &Row<'_>) -> Option<String> {
+        let mut found = self
+            .fitting(row)
+            .filter_map(|rule| rule.written.protocol.clone());
+        found.next()
+    }
+
+    /// One slot of the Simple buffer of a row's library, where it was not the library's own.
+    pub(super) fn slot(&self, row: &Row<'_>) -> Option<Bytes> {
+        self.fitting(row).find_map(|rule| rule.written.slot)
+    }
+
     /// The rules whose texts a row holds.
-    fn fitting(&self, row: &Row<'_>) -> impl Iterator<Item = &(LaunchRule, Option<LaunchMode>)> {
-        self.rules.iter().filter(move |(rule, _)| {
-            let mut cells = rule.rows.iter();
+    fn fitting(&self, row: &Row<'_>) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().filter(move |rule| {
+            let mut cells = rule.written.rows.iter();
             cells.all(|(column, text)| row.text(column).contains(text.as_str()))
         })
     }
@@ -77,8 +115,9 @@ mod tests {
 
     #[test]
     fn a_column_comes_before_the_rules() {
-        let text = "id,launch,note,algorithm\na,,replayed in a CUDA graph,\n\
-                    b,one-process,CUDA graph,\nc,,,NVLS_ENABLE=0\nd,rocket,,\n";
+        let text = "id,launch,note,algorithm,source\na,,replayed in a CUDA graph,,\n\
+                    b,one-process,CUDA graph,,\nc,,,NVLS_ENABLE=0,\nd,rocket,,,\n\
+                    e,,,,lessizzmore/create-a3mega-ztan-fork\n";
         let file = Measurements::parse("t.csv", text).expect("a table");
         let launches = Launches::shipped().expect("rules");
         let rows = file.rows(None).expect("rows");
@@ -88,5 +127,9 @@ mod tests {
         assert_eq!(modes[2], Ok(LaunchMode::Processes));
         assert!(modes[3].is_err());
         assert!(launches.in_switch(&rows[0]) && !launches.in_switch(&rows[2]));
+        assert_eq!(launches.protocol(&rows[0]), None);
+        assert_eq!(launches.protocol(&rows[4]), Some("simple".into()));
+        assert_eq!(launches.algorithm(&rows[4]), Some(Algorithm::Tree));
+        assert_eq!(launches.slot(&rows[4]), Some(Bytes(1048576.0)));
     }
 }

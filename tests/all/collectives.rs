@@ -4,10 +4,11 @@ use narrows::catalog::{Catalog, load};
 use narrows::collective::{Algorithm, Communicator, Forced, Operation, expand_steps};
 use narrows::engine::{Options, Program, Static, run};
 use narrows::fabric::Fabric;
-use narrows::spec::{Kind, LibrarySpec, Source};
+use narrows::spec::{Kind, LibrarySpec, Release, Source};
 use narrows::topology::{
     Assume, DeviceId, Topology, cluster, expand, import, nvidia_smi, path_matrix,
 };
+use narrows::units::Bytes;
 
 /// A machine of the catalogue.
 fn machine(name: &str) -> Topology {
@@ -347,4 +348,76 @@ fn a_fabric_joins_copies_of_a_machine() {
     assert_eq!(topology.graph.edges(spine).count(), 16);
     let gpu = topology.find("node3.gpu7").unwrap();
     assert_eq!(topology.device(gpu).node, 3);
+}
+
+/// Time \[s\] and protocol of an operation over all GPUs of some copies of a machine.
+fn forced_seconds(
+    name: &str,
+    copies: u32,
+    what: (Operation, f64),
+    forced: Forced,
+) -> (f64, String) {
+    let catalog = Catalog::shipped().unwrap();
+    let topology = match copies {
+        1 => machine(name),
+        _ => cluster(&catalog, name, copies).unwrap(),
+    };
+    let fabric = Fabric::new(topology);
+    let library = library();
+    let all = Communicator::new(&fabric, &library, fabric.topology.gpus()).unwrap();
+    let plan = all.forced(forced).plan(what.0, what.1).unwrap();
+    (plan.alone_s, plan.protocol)
+}
+
+/// NCCL 2.29.2 believes less of LL128 on Blackwell than the releases before it, and so goes from LL
+/// to Simple: all-gathers of 16 and 32 MiB took up to twice as long.
+#[test]
+fn what_a_release_believes_of_a_protocol_decides() {
+    let gather = |bytes: f64, release: &str| {
+        let forced = Forced {
+            release: Release::find(release),
+            ..Forced::default()
+        };
+        forced_seconds("dgx-b200", 1, (Operation::AllGather, bytes), forced)
+    };
+    let (before, with) = gather(33554432.0, "NCCL 2.27.5");
+    let (after, instead) = gather(33554432.0, "NCCL 2.29.2");
+    assert_eq!((with.as_str(), instead.as_str()), ("ll128", "simple"));
+    assert!(before < 0.95 * after, "{before} {after}");
+    assert_eq!(gather(1e9, "2.27.5"), gather(1e9, "2.29.2"));
+}
+
+/// With full packets a rank of a tree passes a slice on when it has all of it, so that a buffer of
+/// twice the size takes twice as long to fill the tree; LL128 passes on line by line.
+#[test]
+fn the_slices_of_a_tree_take_their_time_to_fill_it() {
+    let tree = |slot: Option<f64>, protocol: &str| {
+        let forced = Forced {
+            algorithm: Some(Algorithm::Tree),
+            protocol: Some(protocol.into()),
+            slot: slot.map(Bytes),
+            ..Forced::default()
+        };
+        forced_seconds("dgx-h100", 2, (Operation::AllReduce, 1e9), forced).0
+    };
+    let slot = 524288.0;
+    assert_eq!(tree(None, "simple"), tree(Some(slot), "simple"));
+    let more = tree(Some(2.0 * slot), "simple") - tree(Some(slot), "simple");
+    let inside = 14.0 * slot / 20.7e9;
+    assert!(more > inside && more < 1.2 * inside, "{more} {inside}");
+    assert_eq!(tree(Some(2.0 * slot), "ll128"), tree(None, "ll128"));
+}
+
+/// What the switches' sums reach of NVLink is no loss of the network: between many machines trees
+/// of such sums come to what the NICs carry, twice the size over all of them.
+#[test]
+fn sums_in_switches_lose_nothing_on_the_network() {
+    let forced = Forced {
+        algorithm: Some(Algorithm::NvlsTree),
+        ..Forced::default()
+    };
+    let what = (Operation::AllReduce, 16e9);
+    let (seconds, _) = forced_seconds("dgx-h100", 8, what, forced);
+    let nics = 2.0 * what.1 / (8.0 * 48e9);
+    assert!(seconds > nics && seconds < 1.05 * nics, "{seconds} {nics}");
 }
