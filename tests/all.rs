@@ -47,6 +47,8 @@ mod oracle;
 mod paths;
 #[path = "all/periods.rs"]
 mod periods;
+#[path = "all/routes.rs"]
+mod routes;
 #[path = "all/scale.rs"]
 mod scale;
 #[path = "all/sensitivities.rs"]

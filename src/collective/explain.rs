@@ -46,8 +46,7 @@ pub fn ways(
     if communicator.size() < 2 {
         return Ok(Vec::new());
     }
-    let communicator = &*communicator.tuned(operation, bytes);
-    let chosen = communicator.choose(operation, bytes)?;
+    let (communicator, chosen) = communicator.tuned(operation, bytes)?;
     let fabric = communicator.fabric;
     let mut ways: Vec<Way> = communicator
         .candidates(operation, bytes)

@@ -198,7 +198,7 @@ impl Pattern {
         steps: (usize, usize),
         paths: &Paths<'_, '_>,
     ) -> Self {
-        let parts = sends.iter().map(|send| (send.demands.clone(), send.share));
+        let parts = sends.iter().map(|send| (&send.demands, send.share));
         let demands = Demands::sum(parts);
         Self {
             algorithm,
@@ -244,7 +244,7 @@ impl Pattern {
         let mut longest: (f64, Option<ResourceId>) = (0.0, None);
         for stage in stages {
             let sends = self.sends[stage.sends.clone()].iter();
-            let load = Demands::sum(sends.map(|send| (send.demands.clone(), send.share)));
+            let load = Demands::sum(sends.map(|send| (&send.demands, send.share)));
             let (seconds, resource) = binding(fabric, &load);
             total_s += seconds;
             if seconds > longest.0 {

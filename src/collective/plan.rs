@@ -111,8 +111,7 @@ impl Communicator<'_> {
         if self.size() < 2 {
             return Ok(nothing(bytes));
         }
-        let tuned = self.tuned(operation, bytes);
-        let chosen = tuned.choose(operation, bytes)?;
+        let (tuned, chosen) = self.tuned(operation, bytes)?;
         let rate = chosen.times.rate;
         let mut demands = chosen.demands;
         tuned.add_channel_units(&mut demands, rate);
@@ -364,7 +363,7 @@ impl Communicator<'_> {
             };
             let now = hops.iter_mut().map(|hops| hops.next().map(demands));
             let now: Vec<Demands> = now.map(Option::unwrap_or_default).collect();
-            let all = Demands::sum(now.iter().map(|demands| (demands.clone(), 1.0)));
+            let all = Demands::sum(now.iter().map(|demands| (demands, 1.0)));
             for ((sum, longest), mine) in fills.iter_mut().zip(now) {
                 let mut loaded = all.clone();
                 loaded.retain(|resource| mine.of(resource) > 0.0);
