@@ -91,7 +91,7 @@ impl<'a> Communicator<'a> {
     /// Bandwidth of an all-reduce over a set of rings \[B/s of size\].
     fn ring_rate(&self, channels: &[Channel]) -> f64 {
         let with = self.with_channels(channels.to_vec());
-        alone(self.fabric, &edge_demands(&with, Operation::AllReduce))
+        alone(self.fabric, &edge_demands(&with, Operation::AllReduce)).0
     }
 
     /// The same over one set of channels only.

@@ -1,7 +1,7 @@
 //! A collective as one activity: the algorithm and protocol that the library takes.
 
 use super::algorithm::{Algorithm, Choice, LaunchMode};
-use super::bandwidth::{alone, binding};
+use super::bandwidth::alone;
 use super::belief::Belief;
 use super::channels::Channel;
 use super::communicator::Communicator;
@@ -179,7 +179,7 @@ impl Communicator<'_> {
 
     /// The bandwidth that the library counts on for its rings, in the sense of nccl-tests \[B/s\].
     fn bus(&self, operation: Operation) -> f64 {
-        alone(self.fabric, &self.ring_pattern(operation).demands)
+        alone(self.fabric, &self.ring_pattern(operation).demands).0
             * operation.edge_factor(self.size())
     }
 
@@ -367,7 +367,7 @@ impl Communicator<'_> {
             for ((sum, longest), mine) in fills.iter_mut().zip(now) {
                 let mut loaded = all.clone();
                 loaded.retain(|resource| mine.of(resource) > 0.0);
-                let (seconds, _) = binding(self.fabric, &loaded);
+                let seconds = 1.0 / alone(self.fabric, &loaded).0;
                 *sum += seconds;
                 *longest = longest.max(seconds);
             }

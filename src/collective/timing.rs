@@ -134,7 +134,7 @@ impl Communicator<'_> {
         demands.add_scaled(&pattern.demands, 1.0 / timing.share.0);
         let (mut rate, mut limit_by) = match pattern.rate(self.fabric, timing.share.0) {
             (staged, Some(resource)) => (staged, Some(resource)),
-            _ => (alone(self.fabric, &demands), None),
+            _ => (alone(self.fabric, &demands).0, None),
         };
         if let (Some(limit), Some((rank, share))) = (timing.rank_limit, pattern.busiest_sender())
             && limit.0 / share < rate
