@@ -11,6 +11,8 @@ mod cli;
 mod close;
 #[path = "all/collective_algorithms.rs"]
 mod collective_algorithms;
+#[path = "all/collective_cli.rs"]
+mod collective_cli;
 #[path = "all/collective_laws.rs"]
 mod collective_laws;
 #[path = "all/collective_sanity.rs"]
