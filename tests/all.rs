@@ -33,6 +33,8 @@ mod fabrics;
 mod flows_cli;
 #[path = "all/folding.rs"]
 mod folding;
+#[path = "all/forwarding.rs"]
+mod forwarding;
 #[path = "all/fuzz.rs"]
 mod fuzz;
 #[path = "all/interface.rs"]

@@ -58,8 +58,24 @@ pub(super) fn candidates(
         return sets;
     }
     let order = tree_order(fabric, group);
+    if forwarded(fabric, group) {
+        let both = both_directions(vec![order.clone()], group.len());
+        let share = 1.0 / both.len() as f64;
+        let channels = both
+            .into_iter()
+            .map(|order| mesh_channel(fabric, group, order, share));
+        sets.extend(channels.collect::<Option<Vec<_>>>());
+    }
     sets.extend(path_channel(fabric, group, order).map(|channel| vec![channel]));
     sets
+}
+
+/// Whether all cards of a group pass on what is for others: a ring may then go around both ways
+/// over links that lie between its members.
+fn forwarded(fabric: &Fabric, group: &[DeviceId]) -> bool {
+    let graph = &fabric.topology.graph;
+    let forwards = |id: &DeviceId| graph.edges(*id).any(|wire| wire.weight().forwards);
+    group.iter().all(forwards)
 }
 
 /// Places in every machine of ranks that have NICs of their own, equally many in all: where a

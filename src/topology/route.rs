@@ -38,7 +38,7 @@ pub struct Route {
 /// Which wires and devices a route may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Through {
-    /// Wires of GPU links and their switches only.
+    /// Wires of GPU links, their switches and cards that forward only.
     GpuLinks,
     /// PCIe wires and switches, not through a CPU.
     PcieSwitches,
@@ -70,6 +70,12 @@ impl Through {
             DeviceKind::Gpu(_) => false,
         }
     }
+
+    /// Whether traffic may pass a device from such a wire to another.
+    fn passes(self, kind: &DeviceKind, wire: &Wire) -> bool {
+        let forwarded = self == Through::GpuLinks && wire.forwards;
+        self.device(kind) || forwarded && matches!(kind, DeviceKind::Gpu(_))
+    }
 }
 
 /// The shortest route between two devices, or none if they are not connected that way.
@@ -79,8 +85,12 @@ pub fn find_route(
     to: DeviceId,
     through: Through,
 ) -> Option<Route> {
-    let ways = Ways::find(topology, from, to, through)?;
-    Some(ways.spread(from, to))
+    let ground = Ground {
+        topology,
+        through,
+        ends: [from, to],
+    };
+    Some(Ways::find(ground)?.spread())
 }
 
 /// The route that passes `via` in order, shortest between them.
@@ -113,21 +123,48 @@ pub fn nearest_cpu(topology: &Topology, device: DeviceId) -> Option<DeviceId> {
         let found = topology.device(*id);
         found.cpu().is_some() && found.node == node
     };
+    let ground = Ground {
+        topology,
+        through: Through::Host,
+        ends: [device, device],
+    };
     let mut search = Search::at(device);
     while !search.front.is_empty() {
         let near = search.front.iter().copied().filter(is_near);
         if let Some(cpu) = near.min() {
             return Some(cpu);
         }
-        search.step(topology, Through::Host, device);
+        search.step(&ground);
     }
     None
 }
 
-/// All shortest ways between two devices.
-struct Ways<'a> {
+/// Where traffic between two devices may go.
+#[derive(Clone, Copy)]
+struct Ground<'a> {
     topology: &'a Topology,
     through: Through,
+    ends: [DeviceId; 2],
+}
+
+impl<'a> Ground<'a> {
+    /// The wires of a device that the traffic may use, with their far ends.
+    fn wires(self, at: DeviceId) -> impl Iterator<Item = (LinkId, DeviceId)> + 'a {
+        let graph = &self.topology.graph;
+        let passes = move |id: DeviceId, wire: &Wire| {
+            self.ends.contains(&id) || self.through.passes(&graph[id].kind, wire)
+        };
+        let wires = graph.edges(at).filter(move |edge| {
+            let wire = edge.weight();
+            self.through.wire(wire) && passes(at, wire) && passes(edge.target(), wire)
+        });
+        wires.map(|edge| (edge.id(), edge.target()))
+    }
+}
+
+/// All shortest ways between two devices.
+struct Ways<'a> {
+    ground: Ground<'a>,
     /// Wires that are left to the end from every device on such a way.
     left: FxHashMap<DeviceId, u32>,
     /// Those devices, the end first.
@@ -137,38 +174,33 @@ struct Ways<'a> {
 impl<'a> Ways<'a> {
     /// Searches from both ends at once, so that of a large fabric only what is about as near to
     /// them as they are to each other is looked at.
-    fn find(
-        topology: &'a Topology,
-        from: DeviceId,
-        to: DeviceId,
-        through: Through,
-    ) -> Option<Self> {
+    fn find(ground: Ground<'a>) -> Option<Self> {
+        let [from, to] = ground.ends;
         let (mut near, mut far) = (Search::at(from), Search::at(to));
         let mut meeting: Vec<DeviceId> = if from == to { vec![to] } else { Vec::new() };
         while meeting.is_empty() {
             let near_is_smaller = near.front.len() <= far.front.len();
-            let (search, other, goal) = match near_is_smaller {
-                true => (&mut near, &far, to),
-                false => (&mut far, &near, from),
+            let (search, other) = match near_is_smaller {
+                true => (&mut near, &far),
+                false => (&mut far, &near),
             };
             if search.front.is_empty() {
                 return None;
             }
-            search.step(topology, through, goal);
+            search.step(&ground);
             let met = search.front.iter().filter(|id| other.seen.contains_key(id));
             meeting = met.copied().collect();
         }
         let depth = near.depth + far.depth;
         let mut ways = Self {
-            topology,
-            through,
+            ground,
             left: FxHashMap::default(),
             nearest_first: Vec::new(),
         };
-        let after = far.back(topology, through, &meeting);
+        let after = far.back(&ground, &meeting);
         ways.add(after.into_iter().rev());
         ways.add(meeting.iter().map(|id| (*id, far.depth)));
-        let before = near.back(topology, through, &meeting).into_iter();
+        let before = near.back(&ground, &meeting).into_iter();
         ways.add(before.map(|(id, done)| (id, depth - done)));
         Some(ways)
     }
@@ -184,7 +216,7 @@ impl<'a> Ways<'a> {
     fn onward(&self, at: DeviceId) -> impl Iterator<Item = (LinkId, DeviceId)> + '_ {
         let left = |id: DeviceId| self.left.get(&id).copied();
         let nearer = left(at).and_then(|wires| wires.checked_sub(1));
-        let wires = wires(self.topology, at, self.through);
+        let wires = self.ground.wires(at);
         wires.filter(move |(_, other)| nearer.is_some() && left(*other) == nearer)
     }
 
@@ -195,7 +227,7 @@ impl<'a> Ways<'a> {
         let mut links = FxHashMap::default();
         for at in &self.nearest_first {
             let leads = |(wire, other): (LinkId, DeviceId)| {
-                f64::from(self.topology.graph[wire].count).min(links[&other])
+                f64::from(self.ground.topology.graph[wire].count).min(links[&other])
             };
             let all = match self.left[at] {
                 0 => f64::INFINITY,
@@ -207,8 +239,10 @@ impl<'a> Ways<'a> {
     }
 
     /// Spreads one unit of traffic over all ways.
-    fn spread(&self, from: DeviceId, to: DeviceId) -> Route {
-        let graph = &self.topology.graph;
+    fn spread(&self) -> Route {
+        let [from, to] = self.ground.ends;
+        let topology = self.ground.topology;
+        let graph = &topology.graph;
         let links = self.links_onward();
         let mut route = Route::default();
         let mut front = vec![(from, 1.0, 0.0)];
@@ -226,7 +260,7 @@ impl<'a> Ways<'a> {
                         forward,
                         share: part,
                     });
-                    let reached = latency + wire.latency.0 + switch_latency(self.topology, other);
+                    let reached = latency + wire.latency.0 + switch_latency(topology, other);
                     match next.iter_mut().find(|(device, ..)| *device == other) {
                         Some((_, sum, slowest)) => {
                             *sum += part;
@@ -265,15 +299,12 @@ impl Search {
         }
     }
 
-    /// Goes one wire farther, to devices that let traffic through and to the goal.
-    fn step(&mut self, topology: &Topology, through: Through, goal: DeviceId) {
+    /// Goes one wire farther.
+    fn step(&mut self, ground: &Ground<'_>) {
         self.depth += 1;
         let mut next = Vec::new();
         for at in &self.front {
-            for (_, other) in wires(topology, *at, through) {
-                if other != goal && !through.device(&topology.graph[other].kind) {
-                    continue;
-                }
+            for (_, other) in ground.wires(*at) {
                 if let Entry::Vacant(unseen) = self.seen.entry(other) {
                     unseen.insert(self.depth);
                     next.push(other);
@@ -285,19 +316,14 @@ impl Search {
 
     /// The devices on shortest ways from the start to the farthest found, without those, farthest
     /// first, with the wires from the start to each.
-    fn back(
-        &self,
-        topology: &Topology,
-        through: Through,
-        farthest: &[DeviceId],
-    ) -> Vec<(DeviceId, u32)> {
+    fn back(&self, ground: &Ground<'_>, farthest: &[DeviceId]) -> Vec<(DeviceId, u32)> {
         let mut all = Vec::new();
         let mut front = farthest.to_vec();
         for depth in (0..self.depth).rev() {
             let mut next = Vec::new();
             let mut taken = FxHashSet::default();
             for at in front {
-                for (_, other) in wires(topology, at, through) {
+                for (_, other) in ground.wires(at) {
                     if self.seen.get(&other) == Some(&depth) && taken.insert(other) {
                         next.push(other);
                     }
@@ -308,18 +334,6 @@ impl Search {
         }
         all
     }
-}
-
-/// The wires of a device that traffic may use, with their far ends.
-fn wires(
-    topology: &Topology,
-    at: DeviceId,
-    through: Through,
-) -> impl Iterator<Item = (LinkId, DeviceId)> + '_ {
-    let wires = topology.graph.edges(at);
-    wires
-        .filter(move |wire| through.wire(wire.weight()))
-        .map(|wire| (wire.id(), wire.target()))
 }
 
 /// Time through a device on the way.
