@@ -11,6 +11,8 @@ mod cli;
 mod close;
 #[path = "all/collective_algorithms.rs"]
 mod collective_algorithms;
+#[path = "all/collective_cli.rs"]
+mod collective_cli;
 #[path = "all/collective_laws.rs"]
 mod collective_laws;
 #[path = "all/collective_sanity.rs"]
@@ -31,6 +33,8 @@ mod fabrics;
 mod flows_cli;
 #[path = "all/folding.rs"]
 mod folding;
+#[path = "all/forwarding.rs"]
+mod forwarding;
 #[path = "all/fuzz.rs"]
 mod fuzz;
 #[path = "all/interface.rs"]
@@ -47,6 +51,8 @@ mod oracle;
 mod paths;
 #[path = "all/periods.rs"]
 mod periods;
+#[path = "all/routes.rs"]
+mod routes;
 #[path = "all/scale.rs"]
 mod scale;
 #[path = "all/sensitivities.rs"]

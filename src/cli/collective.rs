@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Answer, Context, Format, groups, machine, output, sizes};
-use crate::catalog::Catalog;
+use super::{Answer, Context, Format, groups, output, sizes};
+use crate::catalog::{Catalog, load};
 use crate::collective::{
     Algorithm, Choice, Communicator, Forced, LaunchMode, Operation, moves, ways,
 };
@@ -11,7 +11,7 @@ use crate::fabric::Fabric;
 use crate::report::sweep::{SweepRecord, sweep, text};
 use crate::report::{self, charts, csv, files};
 use crate::spec::{Diagnostic, Kind, LibrarySpec};
-use crate::topology::{DeviceId, cluster};
+use crate::topology::{DeviceId, cluster, copies, expand};
 
 /// The library whose protocols are used unless another is named.
 pub const DEFAULT_LIBRARY: &str = "nccl-2";
@@ -22,7 +22,7 @@ pub struct Args {
     /// all-reduce, all-gather, reduce-scatter, broadcast, reduce, all-to-all, gather, scatter or
     /// send-recv.
     operation: String,
-    /// Machine: a catalogue name or the path of a topology file.
+    /// Machine or cluster: a catalogue name or the path of a topology file.
     topology: String,
     /// Smallest size, as 8, 64K, 1M.
     #[arg(short, long, default_value = "8", value_parser = sizes::parse)]
@@ -33,12 +33,13 @@ pub struct Args {
     /// Factor from one size to the next.
     #[arg(short, long, default_value_t = 2)]
     factor: u64,
-    /// Use only the first so many GPUs of every machine.
+    /// Use only the first so many GPUs: of every machine with `--nodes`, of all without.
     #[arg(short, long, value_name = "N")]
     gpus: Option<usize>,
-    /// Copies of the machine, joined by the network it is made for.
-    #[arg(short, long, value_name = "N", default_value_t = 1)]
-    nodes: u32,
+    /// Copies of the machine, joined by the network it is made for; of a file that has copies, use
+    /// only the first so many.
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    nodes: Option<u32>,
     /// Only this algorithm: ring, tree, nvls, nvls-tree, one-shot, two-shot, pairwise,
     /// pairwise-pxn, pat, halving-doubling, torus, hierarchical, collnet-direct, collnet-chain.
     #[arg(long, value_name = "NAME")]
@@ -97,11 +98,9 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
         Some(parts) => vec![parts.bytes() as u64],
         None => sizes::checked_range(args.begin, args.end, args.factor)?,
     };
-    let fabric = match args.nodes {
-        1 => machine::fabric(context, &args.topology)?,
-        copies => Fabric::new(cluster(&context.catalog, &args.topology, copies)?),
-    };
-    let group = group(&fabric, args)?;
+    let fabric = fabric(context, &args.topology, args.nodes)?;
+    let machines = groups::machines(&fabric.topology, args.nodes);
+    let group = groups::firsts(&fabric.topology, &machines, args.gpus)?;
     let library = args
         .library
         .as_deref()
@@ -140,31 +139,20 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
     Ok(Answer::Done)
 }
 
-/// The devices by rank: the first so many GPUs of every copy.
-fn group(fabric: &Fabric, args: &Args) -> Result<Vec<DeviceId>, Diagnostic> {
-    let gpus = fabric.topology.gpus();
-    let copies = args.nodes.max(1) as usize;
-    let available = gpus.len() / copies;
-    if gpus.len() < 2 {
-        return Err(Diagnostic::new(format!(
-            "`{}` has {available} GPU; a collective needs 2",
-            fabric.topology.name
-        ))
-        .at(fabric.topology.place.clone()));
-    }
-    let used = args.gpus.unwrap_or(available);
-    if used < 1 || used > available || used * copies < 2 {
-        return Err(Diagnostic::new(format!(
-            "a collective over {used} GPUs of `{}`, which has {available}",
-            fabric.topology.name
-        ))
-        .help(format!(
-            "expected {} to {available}",
-            if copies > 1 { 1 } else { 2 }
-        )));
-    }
-    let firsts = (0..copies).flat_map(|copy| gpus[copy * available..].iter().take(used));
-    Ok(firsts.copied().collect())
+/// What a topology argument names, `nodes` times where it is one machine.
+fn fabric(context: &Context, argument: &str, nodes: Option<u32>) -> Result<Fabric, Diagnostic> {
+    let catalog = &context.catalog;
+    let source = load(catalog, argument, &[Kind::Topology], "topology")?;
+    let held = copies(catalog, &source)?.map(|copies| copies.count);
+    let topology = match (nodes, held) {
+        (Some(wanted), Some(held)) if !(1..=held).contains(&wanted) => {
+            let message = format!("{wanted} machines of `{argument}`, which has {held}");
+            return Err(Diagnostic::new(message).help(format!("expected 1 to {held}")));
+        }
+        (Some(wanted), None) if wanted != 1 => cluster(catalog, argument, wanted)?,
+        _ => expand(catalog, &source)?,
+    };
+    Ok(Fabric::new(topology))
 }
 
 /// The library that the maker of a GPU ships, or the usual one.

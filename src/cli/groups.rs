@@ -5,7 +5,59 @@ use std::path::Path;
 use crate::catalog::read_file;
 use crate::collective::{Operation, Parts};
 use crate::spec::Diagnostic;
-use crate::topology::DeviceId;
+use crate::topology::{DeviceId, Topology};
+
+/// The GPUs of the first so many copies of a machine; without a number all as of one.
+pub(super) fn machines(topology: &Topology, nodes: Option<u32>) -> Vec<Vec<DeviceId>> {
+    let gpus = topology.gpus();
+    let Some(nodes) = nodes else {
+        return vec![gpus];
+    };
+    let mut machines = vec![Vec::new(); nodes as usize];
+    for id in gpus {
+        let node = topology.device(id).node as usize;
+        machines
+            .get_mut(node)
+            .into_iter()
+            .for_each(|of| of.push(id));
+    }
+    machines
+}
+
+/// The devices by rank: all GPUs of some machines, or the first so many of each.
+///
+/// # Errors
+/// A machine has fewer, or they are fewer than two.
+pub(super) fn firsts(
+    topology: &Topology,
+    machines: &[Vec<DeviceId>],
+    gpus: Option<usize>,
+) -> Result<Vec<DeviceId>, Diagnostic> {
+    let all: usize = machines.iter().map(Vec::len).sum();
+    if all < 2 {
+        let message = format!("`{}` has {all} GPU; a collective needs 2", topology.name);
+        return Err(Diagnostic::new(message).at(topology.place.clone()));
+    }
+    let Some(used) = gpus else {
+        return Ok(machines.concat());
+    };
+    let least = machines.iter().map(Vec::len).min().unwrap_or(0);
+    if used < 1 || used > least || used * machines.len() < 2 {
+        let of_one = if machines.len() > 1 {
+            "a machine of "
+        } else {
+            ""
+        };
+        let message = format!(
+            "a collective over {used} GPUs of {of_one}`{}`, which has {least}",
+            topology.name
+        );
+        let fewest = if machines.len() > 1 { 1 } else { 2 };
+        return Err(Diagnostic::new(message).help(format!("expected {fewest} to {least}")));
+    }
+    let firsts = machines.iter().flat_map(|of| &of[..used]);
+    Ok(firsts.copied().collect())
+}
 
 /// The groups that `div:N` or `mod:N` makes of some devices; one group without it.
 ///

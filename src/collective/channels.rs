@@ -9,7 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::grid_ring::grid_ring;
 use crate::fabric::{Fabric, PeerRule, TransferPath, Transport, transfer};
 use crate::spec::LinkClass;
-use crate::topology::{DeviceId, DeviceKind, Through, find_route};
+use crate::topology::{DeviceId, DeviceKind, Through, find_route, nearest_cpu};
 
 /// One ring with its share of the data.
 #[derive(Debug, Clone)]
@@ -58,8 +58,24 @@ pub(super) fn candidates(
         return sets;
     }
     let order = tree_order(fabric, group);
+    if forwarded(fabric, group) {
+        let both = both_directions(vec![order.clone()], group.len());
+        let share = 1.0 / both.len() as f64;
+        let channels = both
+            .into_iter()
+            .map(|order| mesh_channel(fabric, group, order, share));
+        sets.extend(channels.collect::<Option<Vec<_>>>());
+    }
     sets.extend(path_channel(fabric, group, order).map(|channel| vec![channel]));
     sets
+}
+
+/// Whether all cards of a group pass on what is for others: a ring may then go around both ways
+/// over links that lie between its members.
+fn forwarded(fabric: &Fabric, group: &[DeviceId]) -> bool {
+    let graph = &fabric.topology.graph;
+    let forwards = |id: &DeviceId| graph.edges(*id).any(|wire| wire.weight().forwards);
+    group.iter().all(forwards)
 }
 
 /// Places in every machine of ranks that have NICs of their own, equally many in all: where a
@@ -315,19 +331,13 @@ fn path_channel(fabric: &Fabric, group: &[DeviceId], order: Vec<usize>) -> Optio
 fn tree_order(fabric: &Fabric, group: &[DeviceId]) -> Vec<usize> {
     let topology = &fabric.topology;
     let place = |id: DeviceId| {
-        let near = topology.cpus().into_iter();
-        let route = near
-            .filter(|cpu| topology.device(*cpu).node == topology.device(id).node)
-            .filter_map(|cpu| Some((cpu, find_route(topology, id, cpu, Through::Host)?)))
-            .min_by_key(|(cpu, route)| (route.passes.len(), *cpu));
-        let Some((cpu, route)) = route else {
-            return Vec::new();
-        };
+        let cpu = nearest_cpu(topology, id)?;
+        let route = find_route(topology, id, cpu, Through::Host)?;
         let from_root = route.passes.into_iter().rev();
-        std::iter::once(cpu).chain(from_root).collect()
+        Some(std::iter::once(cpu).chain(from_root).collect::<Vec<_>>())
     };
     let mut order: Vec<usize> = (0..group.len()).collect();
-    let places: Vec<Vec<DeviceId>> = group.iter().map(|id| place(*id)).collect();
+    let places: Vec<_> = group.iter().map(|id| place(*id)).collect();
     order.sort_by(|a, b| places[*a].cmp(&places[*b]).then(a.cmp(b)));
     order
 }

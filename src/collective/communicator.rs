@@ -8,6 +8,7 @@ use super::bandwidth::alone;
 use super::channels::{Channel, candidates};
 use super::operation::Operation;
 use super::pairwise::Parts;
+use super::plan::Candidate;
 use super::ring::edge_demands;
 use crate::fabric::{Fabric, PeerRule, Transport, transfer};
 use crate::spec::{Diagnostic, LibrarySpec};
@@ -90,7 +91,7 @@ impl<'a> Communicator<'a> {
     /// Bandwidth of an all-reduce over a set of rings \[B/s of size\].
     fn ring_rate(&self, channels: &[Channel]) -> f64 {
         let with = self.with_channels(channels.to_vec());
-        alone(self.fabric, &edge_demands(&with, Operation::AllReduce))
+        alone(self.fabric, &edge_demands(&with, Operation::AllReduce)).0
     }
 
     /// The same over one set of channels only.
@@ -110,20 +111,31 @@ impl<'a> Communicator<'a> {
         }
     }
 
-    /// The same over the set of channels on which an operation of a size takes least time: rings
-    /// over few fast links may begin later than rings over many slow ones end.
-    pub(super) fn tuned(&self, operation: Operation, bytes: f64) -> Cow<'_, Self> {
-        if self.others.is_empty() {
-            return Cow::Borrowed(self);
-        }
-        let sets = std::iter::once(&self.channels).chain(&self.others);
-        let timed = sets.filter_map(|channels| {
+    /// The way that an operation of a size takes, with the communicator over the set of channels on
+    /// which it takes least time: rings over few fast links may begin later than rings over many
+    /// slow ones end.
+    pub(super) fn tuned(
+        &self,
+        operation: Operation,
+        bytes: f64,
+    ) -> Result<(Cow<'_, Self>, Candidate), Diagnostic> {
+        let mut best = self
+            .choose(operation, bytes)
+            .map(|way| (Cow::Borrowed(self), way));
+        for channels in &self.others {
             let with = self.with_channels(channels.clone());
-            let time = with.choose(operation, bytes).ok()?.total_s;
-            Some((time, with))
-        });
-        let best = timed.reduce(|best, next| if next.0 < best.0 { next } else { best });
-        best.map_or(Cow::Borrowed(self), |(_, with)| Cow::Owned(with))
+            let Ok(way) = with.choose(operation, bytes) else {
+                continue;
+            };
+            if best
+                .as_ref()
+                .is_ok_and(|(_, best)| best.total_s <= way.total_s)
+            {
+                continue;
+            }
+            best = Ok((Cow::Owned(with), way));
+        }
+        best
     }
 
     /// The same with another way to launch kernels.

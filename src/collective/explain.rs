@@ -1,5 +1,6 @@
 //! Where the time of one collective goes, and what else the library could have done.
 
+use super::bandwidth::alone;
 use super::communicator::Communicator;
 use super::operation::Operation;
 use crate::spec::Diagnostic;
@@ -46,17 +47,13 @@ pub fn ways(
     if communicator.size() < 2 {
         return Ok(Vec::new());
     }
-    let communicator = &*communicator.tuned(operation, bytes);
-    let chosen = communicator.choose(operation, bytes)?;
+    let (communicator, chosen) = communicator.tuned(operation, bytes)?;
     let fabric = communicator.fabric;
     let mut ways: Vec<Way> = communicator
         .candidates(operation, bytes)
         .into_iter()
         .map(|way| {
-            let rates = way.demands.as_slice().iter();
-            let narrowest = rates
-                .map(|(id, coefficient)| (fabric.resource(*id).capacity / coefficient, *id))
-                .reduce(|best, next| if next.0 < best.0 { next } else { best });
+            let (_, narrowest) = alone(fabric, &way.demands);
             Way {
                 algorithm: way.pattern.algorithm.key(),
                 steps: way.pattern.steps(),
@@ -65,7 +62,7 @@ pub fn ways(
                 data_s: bytes / way.times.rate,
                 narrowest: way
                     .limit_by
-                    .or(narrowest.map(|(_, id)| id))
+                    .or(narrowest)
                     .map_or(String::new(), |id| fabric.resource(id).name.clone()),
                 believed_s: way.believed_s,
                 chosen: way.pattern.algorithm == chosen.pattern.algorithm

@@ -32,8 +32,8 @@ pub fn moves(
     if n < 2 {
         return Ok(Vec::new());
     }
-    let communicator = &*communicator.tuned(operation, bytes);
-    let pattern = communicator.choose(operation, bytes)?.pattern;
+    let (communicator, chosen) = communicator.tuned(operation, bytes)?;
+    let pattern = chosen.pattern;
     if pattern.form == Form::Ring {
         let channel = &communicator.channels[0];
         let order = &channel.order;

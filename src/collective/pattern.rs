@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use std::ops::Range;
 
 use super::algorithm::Algorithm;
-use super::bandwidth::{alone, binding};
+use super::bandwidth::alone;
 use super::communicator::Communicator;
 use super::operation::Operation;
 use super::ring::edge_demands;
@@ -198,7 +198,7 @@ impl Pattern {
         steps: (usize, usize),
         paths: &Paths<'_, '_>,
     ) -> Self {
-        let parts = sends.iter().map(|send| (send.demands.clone(), send.share));
+        let parts = sends.iter().map(|send| (&send.demands, send.share));
         let demands = Demands::sum(parts);
         Self {
             algorithm,
@@ -233,7 +233,7 @@ impl Pattern {
     /// \[B/s of size\], and the resource that holds up longest where stages follow each other: no
     /// stage begins before the one before it has ended, so the times of the stages add up.
     pub(super) fn rate(&self, fabric: &Fabric, share: f64) -> (f64, Option<ResourceId>) {
-        let together = alone(fabric, &self.demands) * share;
+        let together = alone(fabric, &self.demands).0 * share;
         let Form::Stages(stages) = &self.form else {
             return (together, None);
         };
@@ -244,8 +244,9 @@ impl Pattern {
         let mut longest: (f64, Option<ResourceId>) = (0.0, None);
         for stage in stages {
             let sends = self.sends[stage.sends.clone()].iter();
-            let load = Demands::sum(sends.map(|send| (send.demands.clone(), send.share)));
-            let (seconds, resource) = binding(fabric, &load);
+            let load = Demands::sum(sends.map(|send| (&send.demands, send.share)));
+            let (rate, resource) = alone(fabric, &load);
+            let seconds = 1.0 / rate;
             total_s += seconds;
             if seconds > longest.0 {
                 longest = (seconds, resource);

@@ -1,7 +1,7 @@
 //! A collective as one activity: the algorithm and protocol that the library takes.
 
 use super::algorithm::{Algorithm, Choice, LaunchMode};
-use super::bandwidth::{alone, binding};
+use super::bandwidth::alone;
 use super::belief::Belief;
 use super::channels::Channel;
 use super::communicator::Communicator;
@@ -111,8 +111,7 @@ impl Communicator<'_> {
         if self.size() < 2 {
             return Ok(nothing(bytes));
         }
-        let tuned = self.tuned(operation, bytes);
-        let chosen = tuned.choose(operation, bytes)?;
+        let (tuned, chosen) = self.tuned(operation, bytes)?;
         let rate = chosen.times.rate;
         let mut demands = chosen.demands;
         tuned.add_channel_units(&mut demands, rate);
@@ -180,7 +179,7 @@ impl Communicator<'_> {
 
     /// The bandwidth that the library counts on for its rings, in the sense of nccl-tests \[B/s\].
     fn bus(&self, operation: Operation) -> f64 {
-        alone(self.fabric, &self.ring_pattern(operation).demands)
+        alone(self.fabric, &self.ring_pattern(operation).demands).0
             * operation.edge_factor(self.size())
     }
 
@@ -364,11 +363,11 @@ impl Communicator<'_> {
             };
             let now = hops.iter_mut().map(|hops| hops.next().map(demands));
             let now: Vec<Demands> = now.map(Option::unwrap_or_default).collect();
-            let all = Demands::sum(now.iter().map(|demands| (demands.clone(), 1.0)));
+            let all = Demands::sum(now.iter().map(|demands| (demands, 1.0)));
             for ((sum, longest), mine) in fills.iter_mut().zip(now) {
                 let mut loaded = all.clone();
                 loaded.retain(|resource| mine.of(resource) > 0.0);
-                let (seconds, _) = binding(self.fabric, &loaded);
+                let seconds = 1.0 / alone(self.fabric, &loaded).0;
                 *sum += seconds;
                 *longest = longest.max(seconds);
             }

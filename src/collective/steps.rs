@@ -31,8 +31,7 @@ pub fn expand_steps(
     if communicator.size() < 2 {
         return Ok(Vec::new());
     }
-    let communicator = &*communicator.tuned(operation, bytes);
-    let chosen = communicator.choose(operation, bytes)?;
+    let (communicator, chosen) = communicator.tuned(operation, bytes)?;
     let steps = chosen.pattern.steps();
     let sends = match &chosen.pattern.form {
         Form::Ring => communicator.channels.len() * steps * communicator.size(),
@@ -49,7 +48,7 @@ pub fn expand_steps(
         ..Activity::default()
     });
     let expansion = Expansion {
-        communicator,
+        communicator: &communicator,
         operation,
         bytes,
         latency: (chosen.times.latency_s - chosen.times.base_s) / steps as f64,

@@ -145,7 +145,7 @@ impl Communicator<'_> {
         demands.add_scaled(&pattern.demands, 1.0 / share);
         let (mut rate, mut limit_by) = match pattern.rate(self.fabric, share) {
             (staged, Some(resource)) => (staged, Some(resource)),
-            _ => (alone(self.fabric, &demands), None),
+            _ => (alone(self.fabric, &demands).0, None),
         };
         if let (Some(limit), Some((rank, share))) = (timing.rank_limit, pattern.busiest_sender())
             && limit.0 / share < rate

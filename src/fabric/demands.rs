@@ -1,5 +1,7 @@
 //! Demands under construction: one coefficient per resource.
 
+use std::borrow::Borrow;
+
 use crate::engine::ResourceId;
 
 /// A sparse vector of demands, sorted by resource.
@@ -23,10 +25,11 @@ impl Demands {
     }
 
     /// The sum of many vectors, each times a factor.
-    pub fn sum(parts: impl IntoIterator<Item = (Demands, f64)>) -> Self {
+    pub fn sum<D: Borrow<Demands>>(parts: impl IntoIterator<Item = (D, f64)>) -> Self {
         let mut all: Vec<(ResourceId, f64)> = Vec::new();
         for (part, factor) in parts {
-            all.extend(part.0.into_iter().map(|(id, amount)| (id, amount * factor)));
+            let part = part.borrow().0.iter();
+            all.extend(part.map(|(id, amount)| (*id, amount * factor)));
         }
         all.sort_by_key(|(id, _)| *id);
         all.dedup_by(|next, kept| {

@@ -2,7 +2,7 @@
 
 use super::demands::Demands;
 use super::resources::Fabric;
-use crate::topology::{DeviceId, Route, Through, find_route};
+use crate::topology::{DeviceId, Route, Through, find_route, nearest_cpu};
 
 /// How a transfer between two GPUs goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,7 +83,7 @@ pub fn transfer(
 /// Through a buffer in the memory of the sender's CPU: one write, one read, pipelined.
 fn staged(fabric: &Fabric, from: DeviceId, to: DeviceId, collective: bool) -> Option<TransferPath> {
     let topology = &fabric.topology;
-    let cpu = nearest_cpu(fabric, from)?;
+    let cpu = nearest_cpu(topology, from)?;
     let up = find_route(topology, from, cpu, Through::Host)?;
     let down = find_route(topology, cpu, to, Through::Host)?;
     let mut demands = fabric.route_demands(&up, collective, true);
@@ -105,7 +105,7 @@ fn staged(fabric: &Fabric, from: DeviceId, to: DeviceId, collective: bool) -> Op
 
 /// The path of data between a GPU and the memory of its CPU (`to_gpu` or back).
 pub fn host_transfer(fabric: &Fabric, gpu: DeviceId, to_gpu: bool) -> Option<TransferPath> {
-    let cpu = nearest_cpu(fabric, gpu)?;
+    let cpu = nearest_cpu(&fabric.topology, gpu)?;
     let (from, to) = if to_gpu { (cpu, gpu) } else { (gpu, cpu) };
     let route = find_route(&fabric.topology, from, to, Through::Host)?;
     let mut demands = fabric.route_demands(&route, false, true);
@@ -115,19 +115,4 @@ pub fn host_transfer(fabric: &Fabric, gpu: DeviceId, to_gpu: bool) -> Option<Tra
         demands,
         latency_s: route.latency_s,
     })
-}
-
-/// The CPU socket fewest wires away; the first in order of several.
-pub(super) fn nearest_cpu(fabric: &Fabric, gpu: DeviceId) -> Option<DeviceId> {
-    let topology = &fabric.topology;
-    let node = topology.device(gpu).node;
-    let near = topology
-        .cpus()
-        .into_iter()
-        .filter(|cpu| topology.device(*cpu).node == node);
-    let reachable = near.filter_map(|cpu| {
-        let route = find_route(topology, gpu, cpu, Through::Host)?;
-        Some((route.passes.len(), cpu))
-    });
-    reachable.min().map(|(_, cpu)| cpu)
 }

@@ -4,7 +4,7 @@ use super::demands::Demands;
 use super::kind::ResourceKind;
 use crate::engine::{Resource, ResourceId};
 use crate::spec::LinkClass;
-use crate::topology::{DeviceId, DeviceKind, Route, Topology, Wire};
+use crate::topology::{DeviceId, DeviceKind, Route, Topology, Wire, nearest_cpu};
 
 /// The resources of a GPU.
 #[derive(Debug, Clone, Copy)]
@@ -176,7 +176,7 @@ impl Fabric {
 
     /// How much longer than the reference host this GPU's host takes to issue a kernel.
     pub fn host_slowdown(&self, gpu: DeviceId) -> f64 {
-        super::path::nearest_cpu(self, gpu)
+        nearest_cpu(&self.topology, gpu)
             .and_then(|cpu| self.topology.device(cpu).cpu())
             .map_or(1.0, |spec| spec.host_slowdown.value)
     }

@@ -223,6 +223,9 @@ pub struct LinkUse {
     /// Of a grid: ends along each dimension; the last one runs fastest.
     #[serde(default)]
     pub shape: Option<Spanned<Vec<u32>>>,
+    /// Whether cards at its ends pass on what arrives over such links for others.
+    #[serde(default)]
+    pub forwards: bool,
 }
 
 /// How two lists of ends are joined.

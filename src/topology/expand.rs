@@ -361,7 +361,10 @@ impl Expansion<'_> {
         link: &Spanned<LinkUse>,
         prefix: &str,
     ) -> Result<(), Diagnostic> {
-        let wire = self.wire(source, link)?;
+        let wire = Wire {
+            forwards: link.forwards,
+            ..self.wire(source, link)?
+        };
         let from = self.ends(source, &link.from, prefix)?;
         let to = self.ends(source, &link.to, prefix)?;
         for (a, b) in pairs(source, link, &from, &to)? {
@@ -497,6 +500,7 @@ pub(super) fn wire_of(spec: &LinkSpec, count: u32) -> Result<Wire, Diagnostic> {
         collective: times(collective.value),
         latency: spec.latency.value,
         left: 1.0,
+        forwards: false,
     })
 }
 
@@ -534,6 +538,7 @@ fn plain_wire(
         collective: rate,
         latency: link.latency.unwrap_or(Seconds(0.0)),
         left: 1.0,
+        forwards: false,
     })
 }
 

@@ -92,6 +92,8 @@ pub struct Wire {
     pub latency: Seconds,
     /// What conditions have left of its rates; 1 without.
     pub left: f64,
+    /// Whether cards at its ends pass on what arrives over such wires for others.
+    pub forwards: bool,
 }
 
 /// A machine or cluster, complete and connected.

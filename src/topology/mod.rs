@@ -29,5 +29,5 @@ pub use graph::{Device, DeviceId, DeviceKind, LinkId, Topology, Wire};
 pub use import::{Assume, import};
 pub use path_kind::{PathKind, path_kind, path_matrix};
 pub use render::{describe, resolved_yaml};
-pub use route::{Hop, Route, Through, find_route, find_route_via};
+pub use route::{Hop, Route, Through, find_route, find_route_via, nearest_cpu};
 pub use smi::nvidia_smi;

@@ -159,8 +159,13 @@ pub fn resolved_yaml(topology: &Topology) -> String {
         };
         let _ = write!(
             text,
-            "  - {{from: {a}, to: {b}, {what}, count: {}}}",
-            wire.count
+            "  - {{from: {a}, to: {b}, {what}, count: {}{}}}",
+            wire.count,
+            if wire.forwards {
+                ", forwards: true"
+            } else {
+                ""
+            }
         );
         let _ = writeln!(
             text,

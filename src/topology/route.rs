@@ -7,7 +7,8 @@
 //! A route can be pinned by naming devices to pass.
 
 use petgraph::visit::EdgeRef;
-use std::collections::VecDeque;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::hash_map::Entry;
 
 use super::graph::{DeviceId, DeviceKind, LinkId, Topology, Wire};
 use crate::spec::LinkClass;
@@ -37,7 +38,7 @@ pub struct Route {
 /// Which wires and devices a route may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Through {
-    /// Wires of GPU links and their switches only.
+    /// Wires of GPU links, their switches and cards that forward only.
     GpuLinks,
     /// PCIe wires and switches, not through a CPU.
     PcieSwitches,
@@ -69,6 +70,12 @@ impl Through {
             DeviceKind::Gpu(_) => false,
         }
     }
+
+    /// Whether traffic may pass a device from such a wire to another.
+    fn passes(self, kind: &DeviceKind, wire: &Wire) -> bool {
+        let forwarded = self == Through::GpuLinks && wire.forwards;
+        self.device(kind) || forwarded && matches!(kind, DeviceKind::Gpu(_))
+    }
 }
 
 /// The shortest route between two devices, or none if they are not connected that way.
@@ -78,9 +85,12 @@ pub fn find_route(
     to: DeviceId,
     through: Through,
 ) -> Option<Route> {
-    let distance = distances(topology, to, through);
-    distance[from.index()]?;
-    Some(spread(topology, from, to, through, &distance))
+    let ground = Ground {
+        topology,
+        through,
+        ends: [from, to],
+    };
+    Some(Ways::find(ground)?.spread())
 }
 
 /// The route that passes `via` in order, shortest between them.
@@ -106,123 +116,224 @@ pub fn find_route_via(
     Some(route)
 }
 
-/// Number of wires from every device to `to`.
-fn distances(topology: &Topology, to: DeviceId, through: Through) -> Vec<Option<u32>> {
-    let graph = &topology.graph;
-    let mut distance = vec![None; graph.node_count()];
-    distance[to.index()] = Some(0);
-    let mut queue = VecDeque::from([to]);
-    while let Some(at) = queue.pop_front() {
-        if at != to && !through.device(&graph[at].kind) {
-            continue;
-        }
-        let next = distance[at.index()].map(|d: u32| d + 1);
-        for edge in graph.edges(at).filter(|e| through.wire(e.weight())) {
-            let other = if edge.source() == at {
-                edge.target()
-            } else {
-                edge.source()
-            };
-            if distance[other.index()].is_none() {
-                distance[other.index()] = next;
-                queue.push_back(other);
-            }
-        }
-    }
-    distance
-}
-
-/// Parallel links that lead from every device to `to` on shortest paths: a wire counts for no
-/// more than what leads on behind it, so that a plane of the fabric that is thin at its far end
-/// gets little from the start.
-fn links_onward(
-    topology: &Topology,
-    to: DeviceId,
-    through: Through,
-    distance: &[Option<u32>],
-) -> Vec<f64> {
-    let graph = &topology.graph;
-    let mut nearest_first: Vec<DeviceId> = graph
-        .node_indices()
-        .filter(|id| distance[id.index()].is_some() && *id != to)
-        .collect();
-    nearest_first.sort_by_key(|id| distance[id.index()]);
-    let mut links = vec![0.0; graph.node_count()];
-    links[to.index()] = f64::INFINITY;
-    for at in nearest_first {
-        let wires = onward(topology, at, to, through, distance);
-        links[at.index()] = wires
-            .map(|(wire, other)| f64::from(graph[wire].count).min(links[other.index()]))
-            .sum();
-    }
-    links
-}
-
-/// The wires that lead from a device one step nearer to `to`, with their far ends.
-fn onward<'a>(
-    topology: &'a Topology,
-    at: DeviceId,
-    to: DeviceId,
-    through: Through,
-    distance: &'a [Option<u32>],
-) -> impl Iterator<Item = (LinkId, DeviceId)> + 'a {
-    let graph = &topology.graph;
-    let nearer = distance[at.index()].and_then(|d| d.checked_sub(1));
-    let leads_on = move |other: DeviceId| {
-        nearer.is_some()
-            && distance[other.index()] == nearer
-            && (other == to || through.device(&graph[other].kind))
+/// The CPU socket of a device's machine fewest wires away; the first in order of several.
+pub fn nearest_cpu(topology: &Topology, device: DeviceId) -> Option<DeviceId> {
+    let node = topology.device(device).node;
+    let is_near = |id: &DeviceId| {
+        let found = topology.device(*id);
+        found.cpu().is_some() && found.node == node
     };
-    let wires = graph.edges(at).filter(move |e| through.wire(e.weight()));
-    wires
-        .filter(move |e| leads_on(e.target()))
-        .map(|e| (e.id(), e.target()))
+    let ground = Ground {
+        topology,
+        through: Through::Host,
+        ends: [device, device],
+    };
+    let mut search = Search::at(device);
+    while !search.front.is_empty() {
+        let near = search.front.iter().copied().filter(is_near);
+        if let Some(cpu) = near.min() {
+            return Some(cpu);
+        }
+        search.step(&ground);
+    }
+    None
 }
 
-/// Spreads one unit of traffic over all shortest paths.
-fn spread(
-    topology: &Topology,
-    from: DeviceId,
-    to: DeviceId,
+/// Where traffic between two devices may go.
+#[derive(Clone, Copy)]
+struct Ground<'a> {
+    topology: &'a Topology,
     through: Through,
-    distance: &[Option<u32>],
-) -> Route {
-    let graph = &topology.graph;
-    let links = links_onward(topology, to, through, distance);
-    let mut route = Route::default();
-    let mut front = vec![(from, 1.0, 0.0)];
-    while front.first().is_some_and(|(at, ..)| *at != to) {
-        let mut next: Vec<(DeviceId, f64, f64)> = Vec::new();
-        for (at, share, latency) in front {
-            let mut wires: Vec<_> = onward(topology, at, to, through, distance).collect();
-            wires.sort_unstable();
-            for (link, other) in wires {
-                let wire = &graph[link];
-                let part =
-                    share * f64::from(wire.count).min(links[other.index()]) / links[at.index()];
-                let forward = graph.edge_endpoints(link).is_some_and(|(a, _)| a == at);
-                route.hops.push(Hop {
-                    link,
-                    forward,
-                    share: part,
-                });
-                let reached = latency + wire.latency.0 + switch_latency(topology, other);
-                match next.iter_mut().find(|(device, ..)| *device == other) {
-                    Some((_, sum, slowest)) => {
-                        *sum += part;
-                        *slowest = slowest.max(reached);
+    ends: [DeviceId; 2],
+}
+
+impl<'a> Ground<'a> {
+    /// The wires of a device that the traffic may use, with their far ends.
+    fn wires(self, at: DeviceId) -> impl Iterator<Item = (LinkId, DeviceId)> + 'a {
+        let graph = &self.topology.graph;
+        let passes = move |id: DeviceId, wire: &Wire| {
+            self.ends.contains(&id) || self.through.passes(&graph[id].kind, wire)
+        };
+        let wires = graph.edges(at).filter(move |edge| {
+            let wire = edge.weight();
+            self.through.wire(wire) && passes(at, wire) && passes(edge.target(), wire)
+        });
+        wires.map(|edge| (edge.id(), edge.target()))
+    }
+}
+
+/// All shortest ways between two devices.
+struct Ways<'a> {
+    ground: Ground<'a>,
+    /// Wires that are left to the end from every device on such a way.
+    left: FxHashMap<DeviceId, u32>,
+    /// Those devices, the end first.
+    nearest_first: Vec<DeviceId>,
+}
+
+impl<'a> Ways<'a> {
+    /// Searches from both ends at once, so that of a large fabric only what is about as near to
+    /// them as they are to each other is looked at.
+    fn find(ground: Ground<'a>) -> Option<Self> {
+        let [from, to] = ground.ends;
+        let (mut near, mut far) = (Search::at(from), Search::at(to));
+        let mut meeting: Vec<DeviceId> = if from == to { vec![to] } else { Vec::new() };
+        while meeting.is_empty() {
+            let near_is_smaller = near.front.len() <= far.front.len();
+            let (search, other) = match near_is_smaller {
+                true => (&mut near, &far),
+                false => (&mut far, &near),
+            };
+            if search.front.is_empty() {
+                return None;
+            }
+            search.step(&ground);
+            let met = search.front.iter().filter(|id| other.seen.contains_key(id));
+            meeting = met.copied().collect();
+        }
+        let depth = near.depth + far.depth;
+        let mut ways = Self {
+            ground,
+            left: FxHashMap::default(),
+            nearest_first: Vec::new(),
+        };
+        let after = far.back(&ground, &meeting);
+        ways.add(after.into_iter().rev());
+        ways.add(meeting.iter().map(|id| (*id, far.depth)));
+        let before = near.back(&ground, &meeting).into_iter();
+        ways.add(before.map(|(id, done)| (id, depth - done)));
+        Some(ways)
+    }
+
+    fn add(&mut self, devices: impl Iterator<Item = (DeviceId, u32)>) {
+        for (id, left) in devices {
+            self.left.insert(id, left);
+            self.nearest_first.push(id);
+        }
+    }
+
+    /// The wires that lead from a device one step nearer to the end, with their far ends.
+    fn onward(&self, at: DeviceId) -> impl Iterator<Item = (LinkId, DeviceId)> + '_ {
+        let left = |id: DeviceId| self.left.get(&id).copied();
+        let nearer = left(at).and_then(|wires| wires.checked_sub(1));
+        let wires = self.ground.wires(at);
+        wires.filter(move |(_, other)| nearer.is_some() && left(*other) == nearer)
+    }
+
+    /// Parallel links that lead from every device to the end: a wire counts for no more than what
+    /// leads on behind it, so that a plane of the fabric that is thin at its far end gets little
+    /// from the start.
+    fn links_onward(&self) -> FxHashMap<DeviceId, f64> {
+        let mut links = FxHashMap::default();
+        for at in &self.nearest_first {
+            let leads = |(wire, other): (LinkId, DeviceId)| {
+                f64::from(self.ground.topology.graph[wire].count).min(links[&other])
+            };
+            let all = match self.left[at] {
+                0 => f64::INFINITY,
+                _ => self.onward(*at).map(leads).sum(),
+            };
+            links.insert(*at, all);
+        }
+        links
+    }
+
+    /// Spreads one unit of traffic over all ways.
+    fn spread(&self) -> Route {
+        let [from, to] = self.ground.ends;
+        let topology = self.ground.topology;
+        let graph = &topology.graph;
+        let links = self.links_onward();
+        let mut route = Route::default();
+        let mut front = vec![(from, 1.0, 0.0)];
+        while front.first().is_some_and(|(at, ..)| *at != to) {
+            let mut next: Vec<(DeviceId, f64, f64)> = Vec::new();
+            for (at, share, latency) in front {
+                let mut wires: Vec<_> = self.onward(at).collect();
+                wires.sort_unstable();
+                for (link, other) in wires {
+                    let wire = &graph[link];
+                    let part = share * f64::from(wire.count).min(links[&other]) / links[&at];
+                    let forward = graph.edge_endpoints(link).is_some_and(|(a, _)| a == at);
+                    route.hops.push(Hop {
+                        link,
+                        forward,
+                        share: part,
+                    });
+                    let reached = latency + wire.latency.0 + switch_latency(topology, other);
+                    match next.iter_mut().find(|(device, ..)| *device == other) {
+                        Some((_, sum, slowest)) => {
+                            *sum += part;
+                            *slowest = slowest.max(reached);
+                        }
+                        None => next.push((other, part, reached)),
                     }
-                    None => next.push((other, part, reached)),
+                }
+            }
+            if next.first().is_some_and(|(at, ..)| *at != to) {
+                route.passes.extend(next.iter().map(|(device, ..)| *device));
+            }
+            front = next;
+        }
+        route.latency_s = front.first().map_or(0.0, |(_, _, latency)| *latency);
+        route
+    }
+}
+
+/// A breadth-first search from one end.
+struct Search {
+    /// Wires from the start of every device found so far.
+    seen: FxHashMap<DeviceId, u32>,
+    /// The farthest of them.
+    front: Vec<DeviceId>,
+    /// How far they are.
+    depth: u32,
+}
+
+impl Search {
+    fn at(start: DeviceId) -> Self {
+        Self {
+            seen: FxHashMap::from_iter([(start, 0)]),
+            front: vec![start],
+            depth: 0,
+        }
+    }
+
+    /// Goes one wire farther.
+    fn step(&mut self, ground: &Ground<'_>) {
+        self.depth += 1;
+        let mut next = Vec::new();
+        for at in &self.front {
+            for (_, other) in ground.wires(*at) {
+                if let Entry::Vacant(unseen) = self.seen.entry(other) {
+                    unseen.insert(self.depth);
+                    next.push(other);
                 }
             }
         }
-        if next.first().is_some_and(|(at, ..)| *at != to) {
-            route.passes.extend(next.iter().map(|(device, ..)| *device));
-        }
-        front = next;
+        self.front = next;
     }
-    route.latency_s = front.first().map_or(0.0, |(_, _, latency)| *latency);
-    route
+
+    /// The devices on shortest ways from the start to the farthest found, without those, farthest
+    /// first, with the wires from the start to each.
+    fn back(&self, ground: &Ground<'_>, farthest: &[DeviceId]) -> Vec<(DeviceId, u32)> {
+        let mut all = Vec::new();
+        let mut front = farthest.to_vec();
+        for depth in (0..self.depth).rev() {
+            let mut next = Vec::new();
+            let mut taken = FxHashSet::default();
+            for at in front {
+                for (_, other) in ground.wires(at) {
+                    if self.seen.get(&other) == Some(&depth) && taken.insert(other) {
+                        next.push(other);
+                    }
+                }
+            }
+            all.extend(next.iter().map(|id| (*id, depth)));
+            front = next;
+        }
+        all
+    }
 }
 
 /// Time through a device on the way.

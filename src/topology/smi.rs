@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::graph::{DeviceId, Topology};
 use super::path_kind::{PathKind, path_matrix};
-use super::route::{Through, find_route};
+use super::route::nearest_cpu;
 
 /// GPUs first, then NICs; the NUMA node is the number of the nearest CPU.
 pub fn nvidia_smi(topology: &Topology) -> String {
@@ -57,10 +57,6 @@ fn label(kind: &PathKind) -> String {
 
 /// The number of the CPU fewest wires away.
 fn nearest(topology: &Topology, gpu: DeviceId) -> Option<usize> {
-    let cpus = topology.cpus();
-    let near = cpus.iter().enumerate().filter_map(|(number, cpu)| {
-        let route = find_route(topology, gpu, *cpu, Through::Host)?;
-        Some((route.passes.len(), number))
-    });
-    near.min().map(|(_, number)| number)
+    let cpu = nearest_cpu(topology, gpu)?;
+    topology.cpus().iter().position(|id| *id == cpu)
 }

@@ -1,6 +1,5 @@
 //! Algorithms of collectives: closed forms, and both forms against each other.
 
-use crate::cli::{folder, narrows};
 use crate::close::assert_close;
 use crate::machines::{from_yaml, shipped};
 use narrows::catalog::Catalog;
@@ -12,11 +11,11 @@ use narrows::fabric::Fabric;
 use narrows::spec::{Kind, LibrarySpec, Source, parse};
 use narrows::topology::{DeviceId, cluster, expand};
 
-const BANDWIDTH: f64 = 50e9;
-const ALPHA_S: f64 = 2e-6;
+pub const BANDWIDTH: f64 = 50e9;
+pub const ALPHA_S: f64 = 2e-6;
 
 /// A library with one protocol: no base cost, α a hop, the whole link.
-fn plain_library() -> LibrarySpec {
+pub fn plain_library() -> LibrarySpec {
     let figure = |value: &str| format!("{{value: {value}, source: test}}");
     let hop = figure("2 us");
     let text = format!(
@@ -54,7 +53,7 @@ fn makespan(program: &Program) -> f64 {
 }
 
 /// Time as one activity and time as single sends \[s\]; none where the algorithm is not defined.
-fn both_forms(
+pub fn both_forms(
     communicator: &Communicator<'_>,
     operation: Operation,
     bytes: f64,
@@ -85,10 +84,25 @@ struct Held {
 
 impl Held {
     fn add(&mut self, name: &str, fabric: &Fabric, library: &LibrarySpec, sizes: &[f64]) {
-        let group: Vec<DeviceId> = fabric.topology.gpus();
+        let all = &Algorithm::ALL;
+        self.add_of(name, fabric, usize::MAX, all, library, sizes);
+    }
+
+    /// The first so many GPUs and these algorithms only.
+    fn add_of(
+        &mut self,
+        name: &str,
+        fabric: &Fabric,
+        ranks: usize,
+        algorithms: &[Algorithm],
+        library: &LibrarySpec,
+        sizes: &[f64],
+    ) {
+        let group: Vec<DeviceId> = fabric.topology.gpus().into_iter().take(ranks).collect();
         let communicator = Communicator::new(fabric, library, group).unwrap();
-        let algorithms = Algorithm::ALL.map(|algorithm| with(&communicator, algorithm));
-        for (communicator, algorithm) in algorithms.iter().zip(Algorithm::ALL) {
+        for algorithm in algorithms {
+            let communicator = with(&communicator, *algorithm);
+            let communicator = &communicator;
             for operation in Operation::ALL {
                 for bytes in sizes {
                     let Some((one, sends)) = both_forms(communicator, operation, *bytes) else {
@@ -127,6 +141,25 @@ fn both_forms_of_every_algorithm_agree_on_every_machine() {
     held.check(700);
 }
 
+/// Racks and pods as one machine: three trays with every algorithm, a whole rack with those that
+/// are not millions of sends.
+#[test]
+fn both_forms_of_every_algorithm_agree_in_racks() {
+    let catalog = Catalog::shipped().unwrap();
+    let nccl = catalog.get::<LibrarySpec>("nccl-2").unwrap();
+    let few = |algorithm: &Algorithm| *algorithm != Algorithm::Tree;
+    let few: Vec<Algorithm> = Algorithm::ALL.into_iter().filter(few).collect();
+    let mut held = Held::default();
+    for name in ["gb200-nvl72", "tpu-v4-cube"] {
+        let fabric = shipped(&catalog, name);
+        held.add_of(name, &fabric, 12, &Algorithm::ALL, &nccl, &[16e6]);
+    }
+    let name = "gb300-nvl72";
+    let fabric = shipped(&catalog, name);
+    held.add_of(name, &fabric, 72, &few, &nccl, &[16e6]);
+    held.check(45);
+}
+
 #[test]
 fn both_forms_of_every_algorithm_agree_between_machines() {
     let catalog = Catalog::shipped().unwrap();
@@ -142,7 +175,7 @@ fn both_forms_of_every_algorithm_agree_between_machines() {
 }
 
 /// The head of a topology of copies.
-fn nodes(machine: &str, count: usize) -> String {
+pub fn nodes(machine: &str, count: usize) -> String {
     format!("kind: topology\nname: t\nnodes: {{use: {machine}, count: {count}}}\n")
 }
 
@@ -516,58 +549,5 @@ fn offers_of_libraries_are_algorithms() {
             let known = Algorithm::from_key(key).is_some_and(|known| known.key() == key);
             assert!(known, "{name} offers `{key}`");
         }
-    }
-}
-
-/// The command line: groups at once, uneven sizes, results in place.
-#[test]
-fn groups_sizes_and_places_can_be_typed() {
-    let dir = folder(&[
-        ("sizes.csv", "0,1e6,2e6,0\n0,0,0,0\n3e6,0,0,0\n0,0,0,4e6\n"),
-        ("bad.csv", "0,x\n1,0\n"),
-    ]);
-    let run = |args: &[&str]| {
-        let start = [
-            "collective",
-            args[0],
-            "dgx-a100-80gb",
-            "--json",
-            "-b",
-            "1G",
-            "-e",
-            "1G",
-        ];
-        narrows(dir.path(), &[&start, &args[1..]].concat())
-    };
-    let one = run(&["all-reduce", "-g", "4"]).json();
-    let split = run(&["all-reduce", "--split", "div:4"]).json();
-    assert_eq!((&split["groups"], &split["ranks"]), (&2.into(), &4.into()));
-    let time = |record: &serde_json::Value| record["rows"][0]["time_us"].as_f64().unwrap();
-    assert_close(time(&split), time(&one), 1e-9);
-    let uneven = run(&["all-to-all", "-g", "4", "--sizes", "sizes.csv"]).json();
-    assert_eq!(uneven["rows"][0]["size_bytes"], 4_000_000);
-    let (out, place) = (run(&["all-to-all"]), run(&["all-to-all", "--in-place"]));
-    assert!(time(&place.json()) < time(&out.json()));
-    for (args, message) in [
-        (vec!["all-reduce", "--split", "div:3"], "do not split"),
-        (vec!["all-reduce", "--split", "mod:0"], "do not split"),
-        (vec!["all-reduce", "--split", "by:2"], "unknown split"),
-        (
-            vec!["all-reduce", "--sizes", "sizes.csv"],
-            "is for all-to-all",
-        ),
-        (vec!["all-to-all", "--sizes", "sizes.csv"], "group of 8"),
-        (
-            vec!["all-to-all", "--sizes", "bad.csv"],
-            "bad.csv:1: `x` is no size",
-        ),
-        (
-            vec!["all-reduce", "--algorithm", "hierarchical"],
-            "cannot run",
-        ),
-    ] {
-        let run = run(&args);
-        assert_eq!(run.code, 2, "{args:?}");
-        assert!(run.stderr.contains(message), "{args:?}: {}", run.stderr);
     }
 }

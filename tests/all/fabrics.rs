@@ -146,7 +146,8 @@ fn frontier_has_its_published_groups() {
     let text = &catalog.file("frontier").unwrap().source.text;
     assert!(text.contains("count: 9408"));
     let nics_of_group = 32 * 16;
-    let topology = shipped(&catalog, "frontier").topology;
+    let fabric = shipped(&catalog, "frontier");
+    let topology = &fabric.topology;
     let leaves: Vec<_> = topology
         .devices()
         .filter(|(_, device)| device.name.starts_with("leaf"))
@@ -173,6 +174,11 @@ fn frontier_has_its_published_groups() {
     }
     assert_eq!(global, 73 * 4);
     assert_close(f64::from(nics_of_group) / f64::from(global), 1.753, 1e-3);
+    // Routes are searched between their ends: over the whole fabric this takes minutes.
+    let rccl = catalog.get::<LibrarySpec>("rccl-2").unwrap();
+    let group = topology.gpus()[..64].to_vec();
+    let all = Communicator::new(&fabric, &rccl, group).unwrap();
+    all.plan(Operation::AllReduce, 1e6).unwrap();
 }
 
 #[test]
