@@ -53,8 +53,8 @@ pub struct CampaignSpec {
     /// where the device has matrix units for it.
     #[serde(default)]
     pub int8_on_vector_units: Option<Figure<bool>>,
-    /// Architectures on which its engine's prompts go through the paged cache of keys and values: in
-    /// FP8 where that is, and with two more small kernels.
+    /// Architectures on which its engine's prompts go through the paged cache of keys and values:
+    /// in FP8 where that is, and with two more small kernels.
     #[serde(default)]
     pub paged_prompts: Option<Figure<Vec<String>>>,
 }

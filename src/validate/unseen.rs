@@ -126,8 +126,9 @@ fn formats(gpu: &GpuSpec, all: &[&GpuSpec]) -> BTreeMap<Precision, Figure<Share>
     found.into_iter().filter_map(middle).collect()
 }
 
-/// Share of its peak that a device reached on which that was measured, had its units nothing to wait
-/// for, and before its power limit lowers the clock: what is left then is a matter of its board.
+/// Share of its peak that a device reached on which that was measured, had its units nothing to
+/// wait for, and before its power limit lowers the clock: what is left then is a matter of its
+/// board.
 fn unthrottled(gpu: &GpuSpec) -> Option<f64> {
     let boost = gpu.compute.boost.as_ref().map_or(0.0, |boost| boost.value);
     let intensity = feed::reference_intensity(gpu);
