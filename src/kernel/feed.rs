@@ -5,12 +5,12 @@
 
 use crate::spec::{GpuSpec, Precision};
 
-/// Time for which a unit waits in a large product, relative to the time at its peak, for each FLOP
-/// that it multiplies in a clock: what brings operands and takes results away does not grow with
-/// the matrix unit, so that 1/share = c + FEED · FLOP a clock. Fitted on what devices were measured
-/// to reach, from V100, A40 and RTX PRO 6000 (1020 FLOP a clock: 0.88 to 0.90) over A100 (2050:
-/// 0.88; INT8 4100: 0.80) and H100 (4100: 0.85) to B200 (7700: 0.74; FP4 31,000: 0.50) and GB200 (FP8
-/// 16,400: 0.64). With c = 1.08 it is within 5 % of each.
+/// Time for which a unit waits in a large product, relative to the time at its peak, for each
+/// FLOP that it multiplies in a clock: what brings operands and takes results away does not
+/// grow with the matrix unit, so that 1/share = c + FEED · FLOP a clock. Fitted on what devices
+/// were measured to reach, from V100, A40 and RTX PRO 6000 (1020 FLOP a clock: 0.88 to 0.90)
+/// over A100 (2050: 0.88; INT8 4100: 0.80) and H100 (4100: 0.85) to B200 (7700: 0.74; FP4
+/// 31,000: 0.50) and GB200 (FP8 16,400: 0.64). With c = 1.08 it is within 5 % of each.
 const FEED: f64 = 2.7e-5;
 
 /// The formats of which a device's `achievable` speaks: the first of these that it has.
