@@ -36,8 +36,8 @@ const MATRIX_PER_VECTOR: f64 = 16.0;
 pub struct Timing {
     /// One kernel was timed over and over on the same operands.
     pub repeated: bool,
-    /// Rate of its library's large products relative to those of a library of today.
-    pub library: f64,
+    /// Rate of its large products relative to typical ones with a library of today.
+    pub products: f64,
     /// Its library multiplied INT8 on vector units although there are matrix units for it.
     pub int8_on_vector_units: bool,
 }
@@ -82,8 +82,8 @@ pub struct Device<'a> {
     /// Whether a decoder's keys and values were read just before, as where one kernel is timed over
     /// and over: what the cache holds of them is then read from there.
     pub repeated: bool,
-    /// Rate of the library's large products relative to those of a library of today.
-    pub(super) library: f64,
+    /// Rate of large products relative to typical ones with a library of today.
+    pub(super) products: f64,
     /// What is taken out of the model, to see what it explains.
     missing: Option<Mechanism>,
 }
@@ -115,7 +115,7 @@ impl<'a> Device<'a> {
                 .map_or(UNITS_FOR_BANDWIDTH, |figure| figure.value),
             boost: compute.boost.as_ref().map_or(0.0, |figure| figure.value),
             repeated: false,
-            library: 1.0,
+            products: 1.0,
             missing: None,
         }
     }
@@ -148,7 +148,7 @@ impl<'a> Device<'a> {
             units_for_bandwidth: UNITS_FOR_BANDWIDTH,
             boost: 0.0,
             repeated: false,
-            library: 1.0,
+            products: 1.0,
             missing: None,
         }
     }
@@ -157,7 +157,7 @@ impl<'a> Device<'a> {
     pub fn timed(self, timing: Timing) -> Self {
         let mut device = Self {
             repeated: timing.repeated,
-            library: timing.library,
+            products: timing.products,
             ..self
         };
         if timing.int8_on_vector_units {
@@ -413,7 +413,7 @@ mod tests {
         let device = Device::of_gpu(&gpu);
         let timing = Timing {
             repeated: true,
-            library: 0.9,
+            products: 0.9,
             int8_on_vector_units: true,
         };
         let timed = device.timed(timing);

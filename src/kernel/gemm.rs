@@ -127,7 +127,7 @@ impl Units {
     fn of(gemm: Gemm, device: &Device<'_>) -> Result<Self, Unsupported> {
         let side = device.side(gemm.precision);
         let rate =
-            device.library * device.rate(gemm.precision)? / efficiency(largest(side), device);
+            device.products * device.rate(gemm.precision)? / efficiency(largest(side), device);
         Ok(Self { rate, side })
     }
 }

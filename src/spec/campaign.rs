@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-use super::figure::{Figure, Share};
+use super::figure::{Figure, above_zero_if_any};
 use crate::units::Seconds;
 
 /// What the timer of a campaign encloses.
@@ -46,9 +46,10 @@ pub struct CampaignSpec {
     /// Whether its norms and activations are plain kernels, an element a thread at a time.
     #[serde(default)]
     pub plain_rows: Option<Figure<bool>>,
-    /// Rate that large products reach with its library, relative to those of today.
-    #[serde(default)]
-    pub library: Option<Figure<Share>>,
+    /// Rate of its large products, relative to products of typical shapes with a library of today:
+    /// below 1 for an older library, above for the best of many shapes.
+    #[serde(default, deserialize_with = "above_zero_if_any")]
+    pub products: Option<Figure<f64>>,
     /// Whether its library multiplies INT8 on vector units, four products an instruction, also
     /// where the device has matrix units for it.
     #[serde(default)]
@@ -81,9 +82,9 @@ impl CampaignSpec {
         self.plain_rows.as_ref().is_some_and(|figure| figure.value)
     }
 
-    /// Rate of its library's large products relative to today's.
-    pub fn library_rate(&self) -> f64 {
-        self.library.as_ref().map_or(1.0, |figure| figure.value.0)
+    /// Rate of its large products relative to typical ones of today.
+    pub fn product_rate(&self) -> f64 {
+        self.products.as_ref().map_or(1.0, |figure| figure.value)
     }
 
     /// Whether INT8 is multiplied on vector units.

@@ -127,7 +127,7 @@ impl Kernels {
 fn timing(campaign: &CampaignSpec) -> Timing {
     Timing {
         repeated: campaign.repeats(),
-        library: campaign.library_rate(),
+        products: campaign.product_rate(),
         int8_on_vector_units: campaign.multiplies_int8_on_vector_units(),
     }
 }
