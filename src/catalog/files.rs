@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::entry::{AnyDevice, Entry};
 use super::load::read_file;
-use crate::spec::{Diagnostic, FamilySpec, Kind, Source, parse, read_kind};
+use crate::spec::{Diagnostic, FamilySpec, Kind, Source, parse, read_kind, read_name};
 
 static DATA: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/catalog/data");
 static TOPOLOGIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/topologies");
@@ -46,7 +46,8 @@ impl Catalog {
     /// Puts every `*.yaml` of a user's folder in front of the files known so far.
     ///
     /// # Errors
-    /// The folder or a file in it cannot be read, or a file has no kind.
+    /// The folder or a file in it cannot be read, a file has no kind, or it calls itself otherwise
+    /// than its file: it would stand beside what it was to replace.
     pub fn add_folder(&mut self, folder: &Path) -> Result<(), Diagnostic> {
         let unreadable = |e: std::io::Error| {
             Diagnostic::new(format!(
@@ -61,7 +62,9 @@ impl Catalog {
         paths.sort();
         for path in paths {
             if path.extension().is_some_and(|e| e == "yaml") {
-                self.take(read_file(&path)?)?;
+                let source = read_file(&path)?;
+                same_name(&path, &source)?;
+                self.take(source)?;
             }
         }
         Ok(())
@@ -178,6 +181,23 @@ impl Catalog {
                 Err(Diagnostic::new(format!("unknown device `{name}`")).suggest(name, valid))
             }
         }
+    }
+}
+
+/// Whether a file's name and the name in it are the same.
+fn same_name(path: &Path, source: &Arc<Source>) -> Result<(), Diagnostic> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    match read_name(source)? {
+        Some(name) if *name != *stem => Err(Diagnostic::new(format!(
+            "the file is called `{stem}`, but what is in it `{}`",
+            name.value
+        ))
+        .at(source.place(&name))
+        .help(format!(
+            "entries are found by their file's name: call it `{}.yaml`, or give both another",
+            name.value
+        ))),
+        _ => Ok(()),
     }
 }
 

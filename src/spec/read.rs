@@ -103,6 +103,13 @@ struct KindLine {
     kind: Kind,
 }
 
+/// Only the `name:` line of a file.
+#[derive(serde::Deserialize)]
+struct NameLine {
+    #[serde(default)]
+    name: Option<Spanned<String>>,
+}
+
 /// The largest file that is read; a workload or topology of this size is a mistake.
 pub const MAX_FILE_BYTES: usize = 16 << 20;
 
@@ -112,6 +119,14 @@ pub const MAX_FILE_BYTES: usize = 16 << 20;
 /// The text is not YAML, or has no known `kind`.
 pub fn read_kind(source: &Arc<Source>) -> Result<Kind, Diagnostic> {
     parse::<KindLine>(source).map(|line| line.kind)
+}
+
+/// The `name:` of a file, if it gives itself one.
+///
+/// # Errors
+/// It is no valid YAML mapping, or its name is no text.
+pub fn read_name(source: &Arc<Source>) -> Result<Option<Spanned<String>>, Diagnostic> {
+    parse::<NameLine>(source).map(|line| line.name)
 }
 
 /// Parses a file as `T`.

@@ -105,6 +105,11 @@ fn catalogue_entries() {
     let broken_link = |what, text, words: &[&'static str]| case(what, w, text, words);
     let cases = [
         broken_link(
+            "link that calls itself otherwise than its file",
+            LINK.replace("name: wire", "name: cable"),
+            &["c/wire.yaml:2", "`wire`", "`cable`", "cable.yaml"],
+        ),
+        broken_link(
             "link without bandwidth",
             link("bandwidth", "0 GB/s"),
             &["c/wire.yaml:4"],
