@@ -134,17 +134,18 @@ impl LaunchMode {
     }
 }
 
-/// How one of several ways is chosen on one machine; across machines the time that is predicted
-/// decides.
+/// How one of several ways is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Choice {
     /// Of the ways that the library's published cost model would take over links as fast as these
     /// or slower, the one that is predicted to be fastest: what a library that was tuned on such
-    /// links does. A faster link only adds ways, so it never slows a collective.
+    /// links does. A faster link only adds ways, so it never slows a collective. Between machines,
+    /// where makers ship tuner plugins, the way that is predicted to be fastest.
     #[default]
     Tuned,
-    /// The way that the library's cost model believes to be fastest. It errs by a factor of up to
-    /// 2, and a faster link can lead it to a slower way.
+    /// The way that the library's cost model believes to be fastest; where it is silent, the
+    /// predicted time stands for what it believes. It errs by a factor of up to 2, and a faster link
+    /// can lead it to a slower way.
     Library,
 }
 

@@ -37,6 +37,11 @@ const TREE_CORRECTION: [(&str, [f64; 24]); 3] = [
     ),
 ];
 
+/// How much longer the cost model's steps of LL take inside machines when there are several, and a
+/// ring's of Simple where its slices are full ("plateau effect").
+const LL_BETWEEN: f64 = 1.8;
+const RING_PLATEAU: f64 = 1.4;
+
 /// Hop of NVLS in the cost model, `nvlsHwLat` \[s\], and its channels on Hopper.
 const NVLS_HOP: f64 = 25e-6;
 const NVLS_CHANNELS: f64 = 16.0;
@@ -59,7 +64,7 @@ impl Belief {
 }
 
 impl Communicator<'_> {
-    /// What the library believes of a way on one machine, or none where its cost model is silent.
+    /// What the library believes of a way, or none where its cost model is silent.
     pub(super) fn belief(
         &self,
         operation: Operation,
@@ -68,10 +73,10 @@ impl Communicator<'_> {
         protocol: &ProtocolSpec,
         bytes: f64,
     ) -> Option<Belief> {
-        if self.machines.len() > 1 {
-            return None;
-        }
         let generation = self.generation()?;
+        if self.machines.len() > 1 {
+            return self.belief_between(operation, pattern, name, protocol, bytes);
+        }
         let bus_factor = operation.edge_factor(self.size());
         let hop = match pattern.transport {
             Transport::GpuLink => protocol.hop.gpu_link.value.0,
@@ -113,6 +118,53 @@ impl Communicator<'_> {
 }
 
 impl Communicator<'_> {
+    /// What the library believes of a ring or a tree between machines.
+    ///
+    /// Rings and trees count on the network; but of two machines the model takes what its search
+    /// found inside them, and a tree was searched there at twice the network's speed, for each
+    /// machine's tree enters it by one GPU and leaves it by another.
+    fn belief_between(
+        &self,
+        operation: Operation,
+        pattern: &Pattern,
+        name: &str,
+        protocol: &ProtocolSpec,
+        bytes: f64,
+    ) -> Option<Belief> {
+        let slower = if name == "ll" { LL_BETWEEN } else { 1.0 };
+        let inside = pattern.local_steps as f64 * protocol.hop.gpu_link.value.0 * slower;
+        let between = pattern.network_steps as f64 * protocol.hop.network.value.0;
+        let latency_s = protocol.base.value.0 + inside + between;
+        let two = self.machines.len() == 2;
+        match pattern.algorithm {
+            Algorithm::Ring => {
+                let plateau = operation == Operation::AllReduce && name == "simple";
+                Some(Belief {
+                    latency_s: latency_s * if plateau { RING_PLATEAU } else { 1.0 },
+                    per_bus: protocol.bandwidth_share.value.0,
+                    limit: f64::INFINITY,
+                    factor: 1.0 / operation.edge_factor(self.size()),
+                })
+            }
+            Algorithm::Tree => {
+                let channel = self.generation()?.tree_channel.as_ref()?;
+                let most = channel.between(self.machines.len());
+                let share = match name {
+                    "ll" => 1.0 / 3.8,
+                    "ll128" => protocol.bandwidth_share.value.0,
+                    _ => 1.0,
+                };
+                Some(Belief {
+                    latency_s,
+                    per_bus: 0.92 * 0.5 * share * if two { 2.0 } else { 1.0 },
+                    limit: pattern.channels as f64 * most * share,
+                    factor: tree_correction(name, bytes),
+                })
+            }
+            _ => None,
+        }
+    }
+
     /// Share of the rings' rate that the cost model of this release of the library gives LL128.
     fn ll128_share(&self, generation: &GenerationSpec, protocol: &ProtocolSpec) -> f64 {
         let known = |share: &&ReleaseShare| self.forced.release.is_none_or(|r| share.from <= r);

@@ -155,7 +155,8 @@ impl Communicator<'_> {
 
     /// Keeps the ways that the library believes to be fastest over links of these speeds or slower.
     fn keep_believed(&self, operation: Operation, bytes: f64, candidates: &mut Vec<Candidate>) {
-        if candidates.len() < 2 || candidates.iter().any(|c| c.belief.is_none()) {
+        let silent = self.machines.len() > 1 || candidates.iter().any(|c| c.belief.is_none());
+        if candidates.len() < 2 || silent {
             return;
         }
         let own = self.bus(operation);

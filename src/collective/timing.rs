@@ -192,15 +192,10 @@ impl Communicator<'_> {
         let Some(channel) = self.generation().and_then(|g| g.tree_channel.as_ref()) else {
             return 0.0;
         };
-        let channel = match self.machines.len() {
-            1 => &channel.one_machine,
-            2 => &channel.two_machines,
-            _ => &channel.more,
-        };
         let most = self.library.channel_units.value.max(1) as usize;
         let channels = pattern.channels.min(most) as f64;
         let slice = self.slot().min(bytes / channels);
-        let inside_s = slice / channel.value.0;
+        let inside_s = slice / channel.between(self.machines.len());
         let between_s = inside_s.max(channels * slice / rate);
         let between = pattern.network_steps.saturating_sub(1);
         pattern.local_steps as f64 * inside_s + between as f64 * between_s

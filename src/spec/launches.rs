@@ -27,9 +27,9 @@ pub struct LaunchRule {
     /// Whether the library could reduce in switches (`NCCL_NVLS_ENABLE`).
     #[serde(default)]
     pub in_switch: Option<bool>,
-    /// The algorithm that the library took.
+    /// By what the library chose: `library` where nothing tuned it.
     #[serde(default)]
-    pub algorithm: Option<Spanned<String>>,
+    pub choice: Option<Spanned<String>>,
     /// The only protocol that the library could use (`NCCL_PROTO`).
     #[serde(default)]
     pub protocol: Option<String>,

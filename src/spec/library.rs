@@ -161,6 +161,18 @@ pub struct TreeChannelSpec {
     pub more: Figure<BytesPerSecond>,
 }
 
+impl TreeChannelSpec {
+    /// What it carries between so many machines \[B/s\].
+    pub fn between(&self, machines: usize) -> f64 {
+        let figure = match machines {
+            1 => &self.one_machine,
+            2 => &self.two_machines,
+            _ => &self.more,
+        };
+        figure.value.0
+    }
+}
+
 /// Reduction inside switches (NVLS).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -104,9 +104,9 @@ impl Collectives {
     fn forced(&self, row: &Row<'_>) -> Forced {
         let own = forced(row);
         Forced {
-            algorithm: own.algorithm.or_else(|| self.launches.algorithm(row)),
             protocol: own.protocol.or_else(|| self.launches.protocol(row)),
             without_switches: !self.launches.in_switch(row),
+            choice: self.launches.choice(row),
             release: Release::find(row.text("library_version")),
             slot: self.launches.slot(row),
             ..own

@@ -1,7 +1,7 @@
 //! How a row of measurements was run.
 
 use super::Row;
-use crate::collective::{Algorithm, LaunchMode};
+use crate::collective::{Choice, LaunchMode};
 use crate::spec::{Diagnostic, LaunchRule, LaunchesSpec, Source, parse};
 use crate::units::Bytes;
 
@@ -16,7 +16,7 @@ const RULES: &str = include_str!("data/launches.yaml");
 struct Rule {
     written: LaunchRule,
     mode: Option<LaunchMode>,
-    algorithm: Option<Algorithm>,
+    choice: Option<Choice>,
 }
 
 /// The rules.
@@ -42,17 +42,17 @@ impl Launches {
                         .suggest(key, valid)
                 })
             });
-            let algorithm = written.algorithm.as_ref().map(|key| {
-                Algorithm::from_key(key).ok_or_else(|| {
-                    let valid = Algorithm::ALL.iter().map(|algorithm| algorithm.key());
-                    Diagnostic::new(format!("unknown algorithm `{}`", key.value))
+            let choice = written.choice.as_ref().map(|key| {
+                Choice::from_key(key).ok_or_else(|| {
+                    let valid = Choice::ALL.iter().map(|choice| choice.key());
+                    Diagnostic::new(format!("unknown choice `{}`", key.value))
                         .at(source.place(key))
                         .suggest(key, valid)
                 })
             });
             Ok(Rule {
                 mode: mode.transpose()?,
-                algorithm: algorithm.transpose()?,
+                choice: choice.transpose()?,
                 written,
             })
         });
@@ -81,9 +81,10 @@ impl Launches {
         found.unwrap_or(true)
     }
 
-    /// The algorithm that the library of a row took, where that is known.
-    pub(super) fn algorithm(&self, row: &Row<'_>) -> Option<Algorithm> {
-        self.fitting(row).find_map(|rule| rule.algorithm)
+    /// By what the library of a row chose.
+    pub(super) fn choice(&self, row: &Row<'_>) -> Choice {
+        let found = self.fitting(row).find_map(|rule| rule.choice);
+        found.unwrap_or_default()
     }
 
     /// The only protocol that the library of a row could use, if there was only one.
@@ -129,7 +130,8 @@ mod tests {
         assert!(launches.in_switch(&rows[0]) && !launches.in_switch(&rows[2]));
         assert_eq!(launches.protocol(&rows[0]), None);
         assert_eq!(launches.protocol(&rows[4]), Some("simple".into()));
-        assert_eq!(launches.algorithm(&rows[4]), Some(Algorithm::Tree));
+        assert_eq!(launches.choice(&rows[0]), Choice::Tuned);
+        assert_eq!(launches.choice(&rows[4]), Choice::Library);
         assert_eq!(launches.slot(&rows[4]), Some(Bytes(1048576.0)));
     }
 }

@@ -1,7 +1,7 @@
 //! What a reader expects of collectives: on machines, between machines, from dumps.
 
 use narrows::catalog::{Catalog, load};
-use narrows::collective::{Algorithm, Communicator, Forced, Operation, expand_steps};
+use narrows::collective::{Algorithm, Choice, Communicator, Forced, Operation, expand_steps};
 use narrows::engine::{Options, Program, Static, run};
 use narrows::fabric::Fabric;
 use narrows::spec::{Kind, LibrarySpec, Release, Source};
@@ -420,4 +420,30 @@ fn sums_in_switches_lose_nothing_on_the_network() {
     let (seconds, _) = forced_seconds("dgx-h100", 8, what, forced);
     let nics = 2.0 * what.1 / (8.0 * 48e9);
     assert!(seconds > nics && seconds < 1.05 * nics, "{seconds} {nics}");
+}
+
+/// NCCL's cost model counts on what its search found inside two machines, where trees run at twice
+/// the network's speed: it takes trees of any size there, rings of large ones between more.
+#[test]
+fn of_two_machines_the_cost_model_favours_trees() {
+    let catalog = Catalog::shipped().unwrap();
+    let library = library();
+    let chosen = |copies: u32, bytes: f64, choice: Choice| {
+        let fabric = Fabric::new(cluster(&catalog, "dgx-h100", copies).unwrap());
+        let all = Communicator::new(&fabric, &library, fabric.topology.gpus()).unwrap();
+        let forced = Forced {
+            protocol: Some("simple".into()),
+            without_switches: true,
+            choice,
+            ..Forced::default()
+        };
+        let plan = all.forced(forced).plan(Operation::AllReduce, bytes);
+        plan.unwrap().algorithm
+    };
+    for bytes in [65536.0, 16777216.0, 4e9] {
+        assert_eq!(chosen(2, bytes, Choice::Library), "tree", "{bytes}");
+    }
+    assert_eq!(chosen(4, 65536.0, Choice::Library), "tree");
+    assert_eq!(chosen(4, 4e9, Choice::Library), "ring");
+    assert_eq!(chosen(2, 16777216.0, Choice::Tuned), "ring");
 }
