@@ -144,8 +144,8 @@ pub enum Choice {
     #[default]
     Tuned,
     /// The way that the library's cost model believes to be fastest; where it is silent, the
-    /// predicted time stands for what it believes. It errs by a factor of up to 2, and a faster link
-    /// can lead it to a slower way.
+    /// predicted time stands for what it believes. It errs by a factor of up to 2, and a faster
+    /// link can lead it to a slower way.
     Library,
 }
 
