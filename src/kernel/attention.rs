@@ -87,7 +87,11 @@ pub(super) fn fused(a: Attention, device: &Device<'_>) -> Result<KernelCost, Uns
     };
     Ok(KernelCost {
         launch_s: kernels * device.launch_s + ramp_s(device),
-        compute_device_s: compute_s.max(busy_units(vram_bytes, UNITS_FOR_BANDWIDTH, device)),
+        compute_device_s: compute_s.max(busy_units(
+            vram_bytes / device.bandwidth,
+            UNITS_FOR_BANDWIDTH,
+            device,
+        )),
         compute_share: share,
         vram_bytes,
         flops: a.flops,

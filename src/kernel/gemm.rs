@@ -120,6 +120,8 @@ struct Units {
     rate: f64,
     /// Side that tiles and K are padded to.
     side: u64,
+    /// Time to the first operands and from the last results \[s\].
+    ramp_s: f64,
 }
 
 impl Units {
@@ -128,7 +130,11 @@ impl Units {
         let side = device.side(gemm.precision);
         let rate =
             device.products * device.rate(gemm.precision)? / efficiency(largest(side), device);
-        Ok(Self { rate, side })
+        Ok(Self {
+            rate,
+            side,
+            ramp_s: ramp_s(device),
+        })
     }
 }
 
@@ -144,6 +150,8 @@ struct Cut {
     depth: u64,
     /// VRAM traffic without partial sums \[B\].
     bytes: f64,
+    /// Time to the first operands and from the last results \[s\].
+    ramp_s: f64,
 }
 
 /// The cheapest way to compute a product.
@@ -153,6 +161,9 @@ pub(super) fn cost(gemm: Gemm, device: &Device<'_>) -> Result<KernelCost, Unsupp
     let unpack_s = unpack(gemm, device)?;
     let first = Cut::new(gemm, device, units, largest(units.side));
     let mut best = (f64::INFINITY, first, 1);
+    // What a likely tile takes spares most of the others.
+    let likely = Cut::new(gemm, device, units, likely(gemm, units.side));
+    let bound = likely.demands(gemm, device, 1, unpack_s).seconds(device) * (1.0 + 1e-9);
     for tile in tiles(units.side) {
         if gemm.precision == Precision::Fp4 && tile[0].min(tile[1]) < FP4_SIDE {
             continue;
@@ -161,15 +172,16 @@ pub(super) fn cost(gemm: Gemm, device: &Device<'_>) -> Result<KernelCost, Unsupp
         let mut split = 1;
         loop {
             let demands = cut.demands(gemm, device, split, unpack_s);
-            // The bound spares most candidates the roots of the exact time.
-            if demands.least_s(device) < best.0 {
+            if demands.least_s() < best.0.min(bound) {
                 let time = demands.seconds(device);
                 if time < best.0 {
                     best = (time, cut, split);
                 }
             }
             split *= 2;
-            if !cut.splits(gemm, device, split) {
+            // A finer split moves as much at least, and adds its parts in a second kernel.
+            let least_split_s = 2.0 * device.launch_s + cut.ramp_s + demands.moving_s;
+            if best.0.min(bound) <= least_split_s || !cut.splits(gemm, device, split) {
                 break;
             }
         }
@@ -185,6 +197,17 @@ fn largest(side: u64) -> [u64; 2] {
         [rows.max(side), side]
     } else {
         TILES[0]
+    }
+}
+
+/// One of the tiles that comes near to the best: few rows or columns do not fill it with nothing.
+fn likely(gemm: Gemm, side: u64) -> [u64; 2] {
+    let flat = |short: u64| short.min(64).max(side).next_power_of_two().max(16);
+    match largest(side) {
+        tile if tile != TILES[0] || gemm.precision == Precision::Fp4 => tile,
+        _ if gemm.m <= 64 => [flat(gemm.m), 128],
+        _ if gemm.n <= 64 => [128, flat(gemm.n)],
+        tile => tile,
     }
 }
 
@@ -218,6 +241,7 @@ impl Cut {
             step_s: tiles as f64 * tile_flops / rate,
             depth: gemm.k.div_ceil(units.side) * units.side,
             bytes: traffic(gemm, device, tile),
+            ramp_s: units.ramp_s,
         }
     }
 
@@ -243,15 +267,14 @@ impl Cut {
         };
         let moved = repeated_bytes(self.bytes + partial, self.bytes, device);
         let vram_bytes = stream_bytes(moved, device);
+        let moving_s = vram_bytes / device.bandwidth;
+        let busy_s = busy_units(moving_s, gemm.units_for_bandwidth(device), device);
         Demands {
-            compute_s: compute_s.max(busy_units(
-                vram_bytes,
-                gemm.units_for_bandwidth(device),
-                device,
-            )),
+            compute_s: compute_s.max(busy_s),
             share: occupancy(self.tiles * split, device),
             vram_bytes,
-            launch_s: launches * device.launch_s + ramp_s(device),
+            moving_s,
+            launch_s: launches * device.launch_s + self.ramp_s,
         }
     }
 
@@ -280,19 +303,20 @@ struct Demands {
     compute_s: f64,
     share: f64,
     vram_bytes: f64,
+    /// Time to move them at the full rate \[s\].
+    moving_s: f64,
     launch_s: f64,
 }
 
 impl Demands {
     /// Time if computing and moving did not disturb each other \[s\]: never more than the time.
-    fn least_s(&self, device: &Device<'_>) -> f64 {
-        self.launch_s + (self.compute_s / self.share).max(self.vram_bytes / device.bandwidth)
+    fn least_s(&self) -> f64 {
+        self.launch_s + (self.compute_s / self.share).max(self.moving_s)
     }
 
     /// Time on an otherwise idle device \[s\].
     fn seconds(&self, device: &Device<'_>) -> f64 {
-        let moving = self.vram_bytes / device.bandwidth;
-        self.launch_s + overlapped(self.compute_s / self.share, moving, device)
+        self.launch_s + overlapped(self.compute_s / self.share, self.moving_s, device)
     }
 }
 
@@ -428,6 +452,16 @@ mod tests {
         let loaded = side * side / area * 2.0 * area.sqrt() * side * 2.0;
         let large = traffic(gemm(16384, 16384, 16384), &device, [256, 128]);
         assert!((large / (loaded + side * side * 2.0) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_likely_tile_is_one_of_those_that_are_tried() {
+        for side in [1, 16, 32, 128, 256] {
+            for (m, n) in [(1, 4096), (17, 4096), (4096, 1), (64, 64), (4096, 4096)] {
+                let tile = likely(gemm(m, n, 4096), side);
+                assert!(tiles(side).any(|other| other == tile), "{side} {tile:?}");
+            }
+        }
     }
 
     #[test]

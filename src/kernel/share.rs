@@ -80,10 +80,10 @@ pub(super) fn filled(tasks: u64, units: u64) -> f64 {
     (tasks.max(1) as f64 / units.max(1) as f64).min(1.0)
 }
 
-/// Unit time to move so many bytes \[device-seconds\], each unit at its largest share of the
-/// bandwidth, where `share` of the units together draw all of it: a kernel on few cannot.
-pub(super) fn busy_units(vram_bytes: f64, share: f64, device: &Device<'_>) -> f64 {
-    device.if_has(Mechanism::Little, share, 0.0) * vram_bytes / device.bandwidth
+/// Unit time to move what takes `moving_s` at the full bandwidth \[device-seconds\], each unit at
+/// its largest share of it, where `share` of the units together draw all: a kernel on few cannot.
+pub(super) fn busy_units(moving_s: f64, share: f64, device: &Device<'_>) -> f64 {
+    device.if_has(Mechanism::Little, share, 0.0) * moving_s
 }
 
 /// Time of computing for `compute_s` while moving for `move_s` \[s\]: (c⁴ + m⁴)^¼.
@@ -120,8 +120,8 @@ mod tests {
     fn a_quarter_of_the_units_draws_half_the_bandwidth() {
         let gpu = a100();
         let device = Device::of_gpu(&gpu);
-        let alone = busy_units(1e9, 0.5, &device) / 0.25;
-        assert_eq!(alone, 2.0 * 1e9 / device.bandwidth);
+        let alone = busy_units(1e-3, 0.5, &device) / 0.25;
+        assert_eq!(alone, 2e-3);
     }
 
     #[test]
