@@ -15,11 +15,9 @@ pub(super) fn machines(topology: &Topology, nodes: Option<u32>) -> Vec<Vec<Devic
     };
     let mut machines = vec![Vec::new(); nodes as usize];
     for id in gpus {
-        let node = topology.device(id).node as usize;
-        machines
-            .get_mut(node)
-            .into_iter()
-            .for_each(|of| of.push(id));
+        if let Some(machine) = machines.get_mut(topology.device(id).node as usize) {
+            machine.push(id);
+        }
     }
     machines
 }

@@ -37,6 +37,11 @@ const TREE_CORRECTION: [(&str, [f64; 24]); 3] = [
     ),
 ];
 
+/// Share of the rings' rate that the cost model gives a tree, and how many times slower it is
+/// with LL.
+const TREE: f64 = 0.92;
+const TREE_LL: f64 = 3.8;
+
 /// How much longer the cost model's steps of LL take inside machines when there are several, and a
 /// ring's of Simple where its slices are full ("plateau effect").
 const LL_BETWEEN: f64 = 1.8;
@@ -73,10 +78,10 @@ impl Communicator<'_> {
         protocol: &ProtocolSpec,
         bytes: f64,
     ) -> Option<Belief> {
-        let generation = self.generation()?;
         if self.machines.len() > 1 {
             return self.belief_between(operation, pattern, name, protocol, bytes);
         }
+        let generation = self.generation()?;
         let bus_factor = operation.edge_factor(self.size());
         let hop = match pattern.transport {
             Transport::GpuLink => protocol.hop.gpu_link.value.0,
@@ -99,9 +104,9 @@ impl Communicator<'_> {
         Some(match (pattern.algorithm, name) {
             (Algorithm::Ring, "ll") => stepwise(share, ll_limit, 1.0 / bus_factor),
             (Algorithm::Ring, _) => stepwise(share, unlimited, 1.0 / bus_factor),
-            (Algorithm::Tree, "ll") => stepwise(0.92 / 3.8, ll_limit, tree),
-            (Algorithm::Tree, "ll128") => stepwise(0.92 * 7.0 / 9.0, unlimited, tree),
-            (Algorithm::Tree, _) => stepwise(0.92, unlimited, tree),
+            (Algorithm::Tree, "ll") => stepwise(TREE / TREE_LL, ll_limit, tree),
+            (Algorithm::Tree, "ll128") => stepwise(TREE * 7.0 / 9.0, unlimited, tree),
+            (Algorithm::Tree, _) => stepwise(TREE, unlimited, tree),
             (Algorithm::Nvls, _) => {
                 let efficiency = generation.in_switch.as_ref()?.efficiency.value.0;
                 let busy = (NVLS_CHANNELS - 1.0) / NVLS_CHANNELS;
@@ -115,9 +120,7 @@ impl Communicator<'_> {
             _ => return None,
         })
     }
-}
 
-impl Communicator<'_> {
     /// What the library believes of a ring or a tree between machines.
     ///
     /// Rings and trees count on the network; but of two machines the model takes what its search
@@ -150,13 +153,13 @@ impl Communicator<'_> {
                 let channel = self.generation()?.tree_channel.as_ref()?;
                 let most = channel.between(self.machines.len());
                 let share = match name {
-                    "ll" => 1.0 / 3.8,
+                    "ll" => 1.0 / TREE_LL,
                     "ll128" => protocol.bandwidth_share.value.0,
                     _ => 1.0,
                 };
                 Some(Belief {
                     latency_s,
-                    per_bus: 0.92 * 0.5 * share * if two { 2.0 } else { 1.0 },
+                    per_bus: TREE * 0.5 * share * if two { 2.0 } else { 1.0 },
                     limit: pattern.channels as f64 * most * share,
                     factor: tree_correction(name, bytes),
                 })

@@ -128,8 +128,7 @@ impl Communicator<'_> {
         for members in &self.machines {
             let both = 1.0 + 1.0 / members.len() as f64;
             for mut send in self.switch_sends(members, both, both)? {
-                let plain = std::mem::take(&mut send.demands);
-                send.demands.add_scaled(&plain, 1.0 / reached);
+                send.demands = Demands::sum([(&send.demands, 1.0 / reached)]);
                 sends.push(send);
             }
         }

@@ -269,7 +269,7 @@ impl Attention {
 
 #[cfg(test)]
 mod tests {
-    use super::super::examples::a100;
+    use super::super::examples::{a100, with_fp8};
     use super::*;
     use crate::model::{Operator, Shape};
 
@@ -316,10 +316,7 @@ mod tests {
 
     #[test]
     fn eight_bits_shorten_the_products_and_not_what_lies_between_them() {
-        let mut gpu = a100();
-        let mut double = gpu.compute.peak.bf16.clone().expect("given");
-        double.value.0 *= 2.0;
-        gpu.compute.peak.fp8 = Some(double);
+        let mut gpu = with_fp8();
         let time = |gpu: &crate::spec::GpuSpec, precision| {
             let mut op = operator(4, 16384, 16384, true, false);
             op.precision = precision;

@@ -81,7 +81,7 @@ pub struct Device<'a> {
     boost: f64,
     /// Whether a decoder's keys and values were read just before, as where one kernel is timed over
     /// and over: what the cache holds of them is then read from there.
-    pub repeated: bool,
+    pub(super) repeated: bool,
     /// Rate of large products relative to typical ones with a library of today.
     pub(super) products: f64,
     /// What is taken out of the model, to see what it explains.
@@ -96,7 +96,7 @@ impl<'a> Device<'a> {
             name: &gpu.name,
             units: u64::from(compute.units.value).max(1),
             clock_hz: compute.clock.value.0,
-            peaks: FORMATS.map(|format| gpu.compute.peak.of(format)),
+            peaks: FORMATS.map(|format| compute.peak.of(format)),
             shares: FORMATS.map(|format| feed::share(gpu, format)),
             bandwidth: vram_bandwidth(gpu),
             sheet_bandwidth: gpu.memory.bandwidth.value.0,

@@ -1,6 +1,6 @@
 //! The device of this module's tests.
 
-use crate::spec::{CpuSpec, GpuSpec, Source, parse};
+use crate::spec::{CpuSpec, Figure, GpuSpec, Source, parse};
 
 const A100: &str = "
 kind: gpu
@@ -56,4 +56,23 @@ pub fn cpu() -> CpuSpec {
 /// An A100 SXM 80 GB.
 pub fn a100() -> GpuSpec {
     parse(&Source::new("a100.yaml", A100)).expect("valid")
+}
+
+/// An A100 that also multiplies FP8, twice as fast as 16 bits.
+pub fn with_fp8() -> GpuSpec {
+    let mut gpu = a100();
+    let mut twice = gpu.compute.peak.bf16.clone().expect("given");
+    twice.value.0 *= 2.0;
+    gpu.compute.peak.fp8 = Some(twice);
+    gpu
+}
+
+/// A figure of a test.
+pub fn figure<T>(value: T) -> Figure<T> {
+    Figure {
+        value,
+        source: "t".into(),
+        note: None,
+        estimate: false,
+    }
 }

@@ -54,42 +54,28 @@ fn intensity(gpu: &GpuSpec, format: Precision) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::examples::a100;
+    use super::super::examples::{a100, figure, with_fp8};
     use super::*;
-    use crate::spec::{Figure, Share};
+    use crate::spec::Share;
 
     #[test]
     fn the_faster_a_unit_the_longer_it_waits() {
-        let mut gpu = a100();
-        let mut twice = gpu.compute.peak.bf16.clone().expect("given");
-        twice.value.0 *= 2.0;
-        gpu.compute.peak.fp8 = Some(twice);
+        let mut gpu = with_fp8();
         // 312 TFLOP/s of 108 units at 1.41 GHz are 2049 FLOP a clock.
         let fp8 = 1.0 / (1.0 / 0.87 + 2.7e-5 * 2049.0);
         assert!((share(&gpu, Precision::Fp8) - fp8).abs() < 1e-4);
         assert_eq!(share(&gpu, Precision::Fp16), 0.87);
         assert!(share(&gpu, Precision::Fp32) > 0.9);
         assert_eq!(of_relative(0.99, 8000.0, 100.0), 1.0);
-        let own = Figure {
-            value: Share(0.5),
-            source: "t".into(),
-            note: None,
-            estimate: false,
-        };
         let by_format = &mut gpu.compute.achievable_by_format;
-        by_format.insert(Precision::Fp8, own);
+        by_format.insert(Precision::Fp8, figure(Share(0.5)));
         assert_eq!(share(&gpu, Precision::Fp8), 0.5);
     }
 
     #[test]
     fn a_systolic_array_has_one_share() {
         let mut gpu = a100();
-        gpu.compute.array = Some(Figure {
-            value: 128,
-            source: "t".into(),
-            note: None,
-            estimate: false,
-        });
+        gpu.compute.array = Some(figure(128));
         assert_eq!(share(&gpu, Precision::Fp32), 0.87);
     }
 }

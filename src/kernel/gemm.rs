@@ -362,7 +362,7 @@ fn output_bytes(precision: Precision) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::examples::a100;
+    use super::super::examples::{a100, figure};
     use super::*;
     use proptest::prelude::*;
 
@@ -467,12 +467,7 @@ mod tests {
     #[test]
     fn a_systolic_array_is_filled_whatever_the_product() {
         let mut gpu = a100();
-        gpu.compute.array = Some(crate::spec::Figure {
-            value: 256,
-            source: "t".into(),
-            note: None,
-            estimate: false,
-        });
+        gpu.compute.array = Some(figure(256));
         let device = Device::of_gpu(&gpu);
         assert_eq!(tiles(256).collect::<Vec<_>>(), [[256, 256]]);
         let cut = |m, n, k| {

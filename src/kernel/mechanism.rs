@@ -77,7 +77,7 @@ impl Mechanism {
 
 #[cfg(test)]
 mod tests {
-    use super::super::examples::a100;
+    use super::super::examples::{a100, figure};
     use super::super::{Device, cost_on};
     use super::*;
     use crate::model::{Dims, NAMED_OPERATORS};
@@ -94,12 +94,7 @@ mod tests {
     #[test]
     fn taking_one_out_matters_somewhere_and_some_only_ever_helped() {
         let mut gpu = a100();
-        gpu.compute.boost = Some(crate::spec::Figure {
-            value: 0.3,
-            source: "t".into(),
-            note: None,
-            estimate: false,
-        });
+        gpu.compute.boost = Some(figure(0.3));
         gpu.compute.peak.fp8 = gpu.compute.peak.bf16.clone();
         let full = Device::of_gpu(&gpu);
         for mechanism in Mechanism::ALL {

@@ -55,15 +55,14 @@ pub(super) fn operators(
 
 /// Whether an operator is a prompt's attention whose keys and values are kept in FP8.
 fn is_prompt_on_fp8_cache(shape: &Shape) -> bool {
-    let Shape::Attention {
-        query,
-        kv_precision,
-        ..
-    } = shape
-    else {
-        return false;
-    };
-    *query > 1 && *kv_precision == Precision::Fp8
+    matches!(
+        shape,
+        Shape::Attention {
+            query: 2..,
+            kv_precision: Precision::Fp8,
+            ..
+        }
+    )
 }
 
 /// What a layer runs before its main operator; `paged`: prompts go through the paged cache.

@@ -232,6 +232,7 @@ f,calibration,A100 SXM 80GB,fft,1,1,1,,,,,,fp16,560,,s
         assert_eq!(record.rows[5].status, "unsupported: operator `fft`");
         assert_eq!(record.classes["stream"].n, 1);
     }
+
     /// Predicted times of rows of one campaign and of one that nobody describes \[us\].
     fn times(column: &str, rows: &[&str]) -> Vec<f64> {
         let head = TEXT.lines().next().expect("a header");

@@ -1,8 +1,10 @@
 //! How a row of measurements was run.
 
+use std::sync::Arc;
+
 use super::Row;
 use crate::collective::{Choice, LaunchMode};
-use crate::spec::{Diagnostic, LaunchRule, LaunchesSpec, Source, parse};
+use crate::spec::{Diagnostic, LaunchRule, LaunchesSpec, Source, Spanned, parse};
 use crate::units::Bytes;
 
 /// Column in which a file may name the launch mode itself.
@@ -34,25 +36,11 @@ impl Launches {
         let source = Source::new("catalogue:launches.yaml", RULES);
         let spec: LaunchesSpec = parse(&source)?;
         let rules = spec.launches.into_iter().map(|written| {
-            let mode = written.launch.as_ref().map(|key| {
-                LaunchMode::from_key(key).ok_or_else(|| {
-                    let valid = LaunchMode::ALL.iter().map(|mode| mode.key());
-                    Diagnostic::new(format!("unknown launch mode `{}`", key.value))
-                        .at(source.place(key))
-                        .suggest(key, valid)
-                })
-            });
-            let choice = written.choice.as_ref().map(|key| {
-                Choice::from_key(key).ok_or_else(|| {
-                    let valid = Choice::ALL.iter().map(|choice| choice.key());
-                    Diagnostic::new(format!("unknown choice `{}`", key.value))
-                        .at(source.place(key))
-                        .suggest(key, valid)
-                })
-            });
+            let modes = LaunchMode::ALL.map(|mode| (mode.key(), mode));
+            let choices = Choice::ALL.map(|choice| (choice.key(), choice));
             Ok(Rule {
-                mode: mode.transpose()?,
-                choice: choice.transpose()?,
+                mode: known(&source, written.launch.as_ref(), "launch mode", &modes)?,
+                choice: known(&source, written.choice.as_ref(), "choice", &choices)?,
                 written,
             })
         });
@@ -89,10 +77,8 @@ impl Launches {
 
     /// The only protocol that the library of a row could use, if there was only one.
     pub(super) fn protocol(&self, row: &Row<'_>) -> Option<String> {
-        let mut found = self
-            .fitting(row)
-            .filter_map(|rule| rule.written.protocol.clone());
-        found.next()
+        self.fitting(row)
+            .find_map(|rule| rule.written.protocol.clone())
     }
 
     /// One slot of the Simple buffer of a row's library, where it was not the library's own.
@@ -107,6 +93,25 @@ impl Launches {
             cells.all(|(column, text)| row.text(column).contains(text.as_str()))
         })
     }
+}
+
+/// What a key of a rule means, if it is given.
+fn known<T: Copy>(
+    source: &Arc<Source>,
+    key: Option<&Spanned<String>>,
+    what: &str,
+    all: &[(&str, T)],
+) -> Result<Option<T>, Diagnostic> {
+    let Some(key) = key else {
+        return Ok(None);
+    };
+    let found = all.iter().find(|(known, _)| *known == key.value);
+    let unknown = || {
+        Diagnostic::new(format!("unknown {what} `{}`", key.value))
+            .at(source.place(key))
+            .suggest(key, all.iter().map(|(known, _)| *known))
+    };
+    found.map(|(_, meant)| Some(*meant)).ok_or_else(unknown)
 }
 
 #[cfg(test)]

@@ -87,8 +87,7 @@ fn withheld(gpu: &GpuSpec, all: &[&GpuSpec]) -> GpuSpec {
         Share(relatives(gpu, all, constant).unwrap_or(own.value.0))
     };
     changed.compute.achievable_by_format = formats(gpu, all);
-    let fed = relatives(gpu, all, unthrottled);
-    if let Some(share) = fed {
+    if let Some(share) = relatives(gpu, all, unthrottled) {
         let intensity = feed::reference_intensity(gpu);
         changed.compute.achievable.value = Share(feed::of_relative(share, 0.0, intensity));
     }

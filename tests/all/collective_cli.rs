@@ -1,8 +1,15 @@
 //! `narrows collective` as typed: groups, sizes, machines.
 
-use crate::cli::{folder, narrows};
+use crate::cli::{Run, folder, narrows};
 use crate::close::assert_close;
 use crate::collective_algorithms::nodes;
+
+/// Bad input: exit code 2 and a message.
+#[track_caller]
+fn refused(run: &Run, args: &[&str], message: &str) {
+    assert_eq!(run.code, 2, "{args:?}");
+    assert!(run.stderr.contains(message), "{args:?}: {}", run.stderr);
+}
 
 /// The command line: groups at once, uneven sizes, results in place.
 #[test]
@@ -51,9 +58,7 @@ fn groups_sizes_and_places_can_be_typed() {
             "cannot run",
         ),
     ] {
-        let run = run(&args);
-        assert_eq!(run.code, 2, "{args:?}");
-        assert!(run.stderr.contains(message), "{args:?}: {}", run.stderr);
+        refused(&run(&args), &args, message);
     }
 }
 
@@ -112,8 +117,6 @@ fn machines_of_a_cluster_file_can_be_typed() {
             "does not say by which network",
         ),
     ] {
-        let run = run(&args);
-        assert_eq!(run.code, 2, "{args:?}");
-        assert!(run.stderr.contains(message), "{args:?}: {}", run.stderr);
+        refused(&run(&args), &args, message);
     }
 }
