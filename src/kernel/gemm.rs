@@ -38,11 +38,10 @@ const VECTOR_TILES: [[u64; 2]; 4] = [[4, 64], [64, 4], [1, 64], [64, 1]];
 /// smaller M (PTX ISA, `tcgen05.mma` with `block_scale`), and the kernels do not cut K.
 const FP4_SIDE: u64 = 128;
 
-/// How many times as many units it takes to draw the full bandwidth where numbers have 4 bits: a
-/// stage of as many of them holds a quarter of the bytes, and its scales come in small loads of
-/// their own. Fitted on aicg-0257 to -0270 (B200, products of 1 and 128 rows); aicg-0393 to -0398
-/// (GB200) agree.
-const FP4_UNITS: f64 = 2.9;
+/// Bytes that a unit draws in a clock where numbers have 4 bits: a stage of as many of them holds a
+/// quarter of the bytes, and its scales come in small loads of their own. Fitted on aicg-0257 to
+/// -0270 (B200, products of 1 and 128 rows); aicg-0393 to -0398 (GB200) agree.
+const FP4_BYTES_PER_CLOCK: f64 = 15.5;
 
 /// Largest number of parts of K.
 const MAX_SPLIT: u64 = 32;
@@ -99,13 +98,15 @@ impl Gemm {
         (a + self.n as f64 * self.weight_bytes) * self.k as f64
     }
 
-    /// Share of the units that together draw the full VRAM bandwidth.
+    /// Share of the units that together draw the full VRAM bandwidth, above 1 where all of them
+    /// cannot.
     fn units_for_bandwidth(&self, device: &Device<'_>) -> f64 {
-        let factor = match self.precision {
-            Precision::Fp4 => FP4_UNITS,
-            _ => 1.0,
-        };
-        factor * device.units_for_bandwidth
+        if self.precision != Precision::Fp4 {
+            return device.units_for_bandwidth;
+        }
+        let each = FP4_BYTES_PER_CLOCK * device.clock_hz;
+        let needed = device.bandwidth / (device.units as f64 * each);
+        needed.max(device.units_for_bandwidth)
     }
 
     fn flops(&self) -> f64 {
