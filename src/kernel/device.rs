@@ -40,6 +40,8 @@ pub struct Timing {
     pub products: f64,
     /// Its library multiplied INT8 on vector units although there are matrix units for it.
     pub int8_on_vector_units: bool,
+    /// The error-correcting code that lies beside the data was switched off.
+    pub ecc_off: bool,
 }
 
 /// Products of a vector instruction on INT8 for one on FP32 (`dp4a`: compute capability 6.1 and
@@ -63,6 +65,8 @@ pub struct Device<'a> {
     pub bandwidth: f64,
     /// The datasheet's \[B/s\].
     sheet_bandwidth: f64,
+    /// Share of the bandwidth that an error-correcting code beside the data leaves.
+    ecc_share: f64,
     /// Last-level cache \[B\].
     pub cache: f64,
     /// Time from one kernel to the next \[s\].
@@ -100,6 +104,7 @@ impl<'a> Device<'a> {
             shares: FORMATS.map(|format| feed::share(gpu, format)),
             bandwidth: vram_bandwidth(gpu),
             sheet_bandwidth: gpu.memory.bandwidth.value.0,
+            ecc_share: gpu.memory.ecc_share(),
             cache: gpu.memory.l2.as_ref().map_or(0.0, |l2| l2.value.0),
             launch_s: gpu.launch.value.0,
             attention: compute.attention.value.0,
@@ -139,6 +144,7 @@ impl<'a> Device<'a> {
             shares: [cpu.achievable.value.0; 8],
             bandwidth: memory.bandwidth.value.0 * memory.achievable.value.0,
             sheet_bandwidth: memory.bandwidth.value.0,
+            ecc_share: memory.ecc_share(),
             cache: memory.l2.as_ref().map_or(0.0, |l2| l2.value.0),
             launch_s: CPU_WAKE_S,
             attention: CPU_ATTENTION,
@@ -160,6 +166,9 @@ impl<'a> Device<'a> {
             products: timing.products,
             ..self
         };
+        if timing.ecc_off {
+            device.bandwidth /= self.ecc_share;
+        }
         if timing.int8_on_vector_units {
             let vector = DP4A_PRODUCTS * self.peaks[index(Precision::Fp32)];
             let int8 = &mut device.peaks[index(Precision::Int8)];
@@ -379,8 +388,9 @@ pub fn format_name(precision: Precision) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::examples::a100;
+    use super::super::examples::{a100, figure};
     use super::*;
+    use crate::spec::Ecc;
 
     #[test]
     fn formats_stand_at_their_index() {
@@ -415,6 +425,7 @@ mod tests {
             repeated: true,
             products: 0.9,
             int8_on_vector_units: true,
+            ecc_off: false,
         };
         let timed = device.timed(timing);
         assert_eq!(timed.peak(Precision::Int8), Ok(4.0 * 19.5e12));
@@ -425,6 +436,25 @@ mod tests {
             ..timing
         };
         assert_eq!(device.timed(new).peak(Precision::Int8), Ok(312e12));
+    }
+
+    #[test]
+    fn without_the_code_beside_the_data_all_of_the_bandwidth_is_left() {
+        let mut gpu = a100();
+        let off = Timing {
+            repeated: false,
+            products: 1.0,
+            int8_on_vector_units: false,
+            ecc_off: true,
+        };
+        let ratio = |gpu: &GpuSpec| {
+            let device = Device::of_gpu(gpu);
+            device.timed(off).bandwidth / device.bandwidth
+        };
+        assert_eq!(ratio(&gpu), 1.0);
+        gpu.memory.ecc = Some(figure(Ecc::Inline));
+        let left = gpu.memory.ecc_share();
+        assert!(left < 0.95 && (ratio(&gpu) * left - 1.0).abs() < 1e-12);
     }
 
     #[test]

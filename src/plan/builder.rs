@@ -79,7 +79,7 @@ impl<'a> Builder<'a> {
             };
             let pool = program.add_pool(Pool {
                 name: device.name.clone(),
-                capacity: gpu.memory.size.value.0,
+                capacity: gpu.memory.usable(),
             });
             let slowdown = fabric.host_slowdown(*id);
             ranks.push(Rank {

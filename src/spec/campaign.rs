@@ -54,6 +54,9 @@ pub struct CampaignSpec {
     /// where the device has matrix units for it.
     #[serde(default)]
     pub int8_on_vector_units: Option<Figure<bool>>,
+    /// Whether it ran without the error-correcting code that a card's memory has as it ships.
+    #[serde(default)]
+    pub ecc_off: Option<Figure<bool>>,
     /// Architectures on which its engine's prompts go through the paged cache of keys and values:
     /// in FP8 where that is, and with two more small kernels.
     #[serde(default)]
@@ -91,6 +94,11 @@ impl CampaignSpec {
     pub fn multiplies_int8_on_vector_units(&self) -> bool {
         let units = self.int8_on_vector_units.as_ref();
         units.is_some_and(|figure| figure.value)
+    }
+
+    /// Whether it ran without error-correcting codes.
+    pub fn runs_without_ecc(&self) -> bool {
+        self.ecc_off.as_ref().is_some_and(|figure| figure.value)
     }
 
     /// Whether an architecture's prompts go through the paged cache.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-use super::figure::{Figure, Share, above_zero, above_zero_if_any};
+use super::figure::{Figure, PeakShare, Share, above_zero, above_zero_if_any};
 use super::workload::Precision;
 use crate::units::{Bytes, BytesPerSecond, FlopsPerSecond, Hertz, Seconds, Watts};
 
@@ -103,13 +103,14 @@ pub struct Compute {
     pub clock: Figure<Hertz>,
     /// Dense peak rates.
     pub peak: Peaks,
-    /// Share of the dense matrix peak that a large GEMM reaches; the family's where absent.
-    #[serde(default = "missing_share")]
-    pub achievable: Figure<Share>,
+    /// Share of the dense matrix peak that a large GEMM reaches; the family's where absent, at the
+    /// clock that the board's power allows.
+    #[serde(default = "missing_peak_share")]
+    pub achievable: Figure<PeakShare>,
     /// The same for single formats where it differs: narrow ones draw more power, and vector
     /// units reach more of their peak than matrix units.
     #[serde(default)]
-    pub achievable_by_format: BTreeMap<Precision, Figure<Share>>,
+    pub achievable_by_format: BTreeMap<Precision, Figure<PeakShare>>,
     /// Rate of fused attention relative to a large GEMM; the family's where absent.
     #[serde(default = "missing_share")]
     pub attention: Figure<Share>,
@@ -183,12 +184,62 @@ pub struct Memory {
     /// Datasheet bandwidth, reads and writes together.
     #[serde(deserialize_with = "above_zero")]
     pub bandwidth: Figure<BytesPerSecond>,
-    /// Share of it that a large stream reaches; the family's where absent.
+    /// Share of it that a large stream reaches, as the device ships; the family's where absent.
     #[serde(default = "missing_share")]
     pub achievable: Figure<Share>,
+    /// Where its error-correcting code lies, if that costs capacity and bandwidth.
+    #[serde(default)]
+    pub ecc: Option<Figure<Ecc>>,
     /// Last-level cache.
     #[serde(default, deserialize_with = "above_zero_if_any")]
     pub l2: Option<Figure<Bytes>>,
+}
+
+/// Where an error-correcting code lies that is on as a device ships.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ecc {
+    /// Beside the data, in the same chips (GDDR): it takes part of their capacity, and each access
+    /// moves it too. Memory with chips of its own for the code (HBM) loses neither.
+    Inline,
+}
+
+/// Share of a memory's capacity that is left beside an inline code: 48 GiB of an L40S, A40 or
+/// A10 (24) and 16 of a T4 show as 46,068 (23,028, 15,360) MiB in `nvidia-smi`, 15 of 16 parts.
+const INLINE_ECC_SIZE: f64 = 15.0 / 16.0;
+
+/// Share of its bandwidth that is left beside an inline code. Fitted on an A40, whose streams were
+/// measured without the code (stream-0009 to -0012: 0.96 of the data sheet, more than 15/16 could
+/// give) and whose weight-bound products with it (vidur-0139 to -0202: 0.80, which is 0.85 of a
+/// stream). Others found more: rendering lost 15 % on an A40 and an RTX 4090 (Chaos, "ECC State for
+/// Nvidia GPUs"), MLPerf 19 to 26 % on a T4 (Jouppi and others, ISCA 2021).
+const INLINE_ECC_BANDWIDTH: f64 = 0.89;
+
+impl Memory {
+    /// Whether an error-correcting code lies beside the data.
+    pub fn has_inline_ecc(&self) -> bool {
+        let ecc = self.ecc.as_ref();
+        ecc.is_some_and(|figure| figure.value == Ecc::Inline)
+    }
+
+    /// Bytes that programs can use.
+    pub fn usable(&self) -> f64 {
+        let share = if self.has_inline_ecc() {
+            INLINE_ECC_SIZE
+        } else {
+            1.0
+        };
+        share * self.size.value.0
+    }
+
+    /// Share of the bandwidth that an inline code leaves, 1 without one.
+    pub fn ecc_share(&self) -> f64 {
+        if self.has_inline_ecc() {
+            INLINE_ECC_BANDWIDTH
+        } else {
+            1.0
+        }
+    }
 }
 
 /// A CPU socket.
@@ -232,8 +283,8 @@ pub struct CpuSpec {
     #[serde(default)]
     pub int8: Option<Figure<FlopsPerSecond>>,
     /// Share of the peak that a large GEMM reaches; the family's where absent.
-    #[serde(default = "missing_share")]
-    pub achievable: Figure<Share>,
+    #[serde(default = "missing_peak_share")]
+    pub achievable: Figure<PeakShare>,
     /// Side of the tiles of its matrix units (AMX); the family's where absent.
     #[serde(default, deserialize_with = "above_zero_if_any")]
     pub array: Option<Figure<u32>>,
@@ -275,93 +326,12 @@ impl CpuSpec {
     }
 }
 
-/// What kernels reach on the devices of an architecture, where a device's own file does not say.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FamilySpec {
-    /// `family`.
-    pub kind: String,
-    /// Name in the catalogue.
-    pub name: String,
-    /// Name a person would say.
-    pub title: String,
-    /// Architectures it speaks for.
-    pub covers: Vec<String>,
-    /// Sources by short key.
-    #[serde(default)]
-    pub sources: BTreeMap<String, String>,
-    /// Share of the dense matrix peak that a large GEMM reaches.
-    pub achievable: Figure<Share>,
-    /// The same for single formats where it differs.
-    #[serde(default)]
-    pub achievable_by_format: BTreeMap<Precision, Figure<Share>>,
-    /// Rate of fused attention relative to a large GEMM.
-    pub attention: Figure<Share>,
-    /// Side of the systolic arrays or matrix tiles that products are padded to.
-    #[serde(default, deserialize_with = "above_zero_if_any")]
-    pub array: Option<Figure<u32>>,
-    /// Share of the units that together draw the full VRAM bandwidth in a tiled kernel.
-    #[serde(default, deserialize_with = "above_zero_if_any")]
-    pub units_for_bandwidth: Option<Figure<f64>>,
-    /// Share of the memory's bandwidth that a large stream reaches.
-    pub memory: Figure<Share>,
-    /// Shortest time from one kernel to the next.
-    pub launch: Figure<Seconds>,
-}
-
-impl FamilySpec {
-    /// Fills in what a GPU's file leaves to its family.
-    pub fn complete_gpu(&self, gpu: &mut GpuSpec) {
-        let compute = &mut gpu.compute;
-        for (format, share) in &self.achievable_by_format {
-            // A device's own general figure outranks the family's figure for a format.
-            if compute.achievable.is_missing() {
-                compute
-                    .achievable_by_format
-                    .entry(*format)
-                    .or_insert_with(|| self.figure(share));
-            }
-        }
-        self.fill(&mut compute.achievable, &self.achievable);
-        self.fill(&mut compute.attention, &self.attention);
-        self.fill_if_any(&mut compute.array, &self.array);
-        self.fill_if_any(&mut compute.units_for_bandwidth, &self.units_for_bandwidth);
-        self.fill(&mut gpu.memory.achievable, &self.memory);
-        self.fill(&mut gpu.launch, &self.launch);
-    }
-
-    /// Fills in what a CPU's file leaves to its family.
-    pub fn complete_cpu(&self, cpu: &mut CpuSpec) {
-        self.fill(&mut cpu.achievable, &self.achievable);
-        self.fill_if_any(&mut cpu.array, &self.array);
-        self.fill(&mut cpu.memory.achievable, &self.memory);
-    }
-
-    fn fill<T: Clone>(&self, own: &mut Figure<T>, family: &Figure<T>) {
-        if own.is_missing() {
-            *own = self.figure(family);
-        }
-    }
-
-    fn fill_if_any<T: Clone>(&self, own: &mut Option<Figure<T>>, family: &Option<Figure<T>>) {
-        if own.is_none() {
-            *own = family.as_ref().map(|figure| self.figure(figure));
-        }
-    }
-
-    /// A figure of this family as one of a device's.
-    fn figure<T: Clone>(&self, figure: &Figure<T>) -> Figure<T> {
-        Figure {
-            value: figure.value.clone(),
-            source: format!("family {}", self.name),
-            note: figure.note.clone(),
-            estimate: true,
-        }
-    }
-}
-
 fn missing_share() -> Figure<Share> {
     Figure::missing(Share(1.0))
+}
+
+fn missing_peak_share() -> Figure<PeakShare> {
+    Figure::missing(PeakShare(1.0))
 }
 
 fn missing_time() -> Figure<Seconds> {

@@ -54,6 +54,28 @@ impl<'de> Deserialize<'de> for Share {
     }
 }
 
+/// A share of a datasheet's peak: above 1 where a card runs above the clock of its data sheet, as
+/// gaming cards do.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct PeakShare(pub f64);
+
+/// No card runs that far above its data sheet's clock.
+const LARGEST_PEAK_SHARE: f64 = 1.5;
+
+impl<'de> Deserialize<'de> for PeakShare {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let value = f64::deserialize(d)?;
+        if value > 0.0 && value <= LARGEST_PEAK_SHARE {
+            Ok(Self(value))
+        } else {
+            Err(serde::de::Error::custom(format!(
+                "`{value}` is not a share of a peak; expected a number above 0 and at most \
+                 {LARGEST_PEAK_SHARE}"
+            )))
+        }
+    }
+}
+
 /// What can be checked for being a finite amount of something.
 pub trait Amount {
     /// In base units.

@@ -8,6 +8,7 @@ mod campaign;
 mod condition;
 mod device;
 mod diagnostic;
+mod family;
 mod figure;
 mod hostlist;
 mod launches;
@@ -22,11 +23,11 @@ mod workload;
 pub use campaign::{AccuracySpec, CampaignSpec, Enclosed};
 pub use condition::{ConditionSpec, Distribution, ShareOrRate};
 pub use device::{
-    Compute, CpuSpec, DeviceClass, FamilySpec, GpuSpec, LinkClass, LinkSpec, Memory, Peaks,
-    SwitchSpec,
+    Compute, CpuSpec, DeviceClass, Ecc, GpuSpec, LinkClass, LinkSpec, Memory, Peaks, SwitchSpec,
 };
 pub use diagnostic::{Diagnostic, Place, nearest};
-pub use figure::{Figure, Share};
+pub use family::FamilySpec;
+pub use figure::{Figure, PeakShare, Share};
 pub use hostlist::{Hostlist, HostlistError, is_name, no_name};
 pub use launches::{LaunchRule, LaunchesSpec};
 pub use library::{

@@ -129,6 +129,7 @@ fn timing(campaign: &CampaignSpec) -> Timing {
         repeated: campaign.repeats(),
         products: campaign.product_rate(),
         int8_on_vector_units: campaign.multiplies_int8_on_vector_units(),
+        ecc_off: campaign.runs_without_ecc(),
     }
 }
 

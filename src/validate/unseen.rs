@@ -9,8 +9,16 @@ use super::{Row, Subject};
 use crate::catalog::Catalog;
 use crate::kernel::feed;
 use crate::report::draw::Measure;
-use crate::spec::{Diagnostic, Figure, GpuSpec, Precision, Share};
+use crate::spec::{Diagnostic, Figure, GpuSpec, PeakShare, Precision, Share};
 use crate::units::Seconds;
+
+/// A device, and what its board's power leaves of its clock.
+#[derive(Debug, Clone)]
+struct Known {
+    gpu: Arc<GpuSpec>,
+    /// Share of the nominal clock at which its power feeds large products.
+    clock_share: f64,
+}
 
 /// Kernels on devices whose own constants are withheld: what a datasheet and the other devices of
 /// the family give. That is the error to expect of a device that nobody has measured.
@@ -24,19 +32,18 @@ impl UnseenKernels {
     /// A file of the catalogue cannot be read.
     pub fn new(catalog: &Catalog) -> Result<Self, Diagnostic> {
         let mut kernels = Kernels::new(catalog)?;
-        let all: BTreeMap<&str, &GpuSpec> = kernels
-            .devices
-            .values()
-            .map(|gpu| (gpu.name.as_str(), gpu.as_ref()))
-            .collect();
-        let all: Vec<&GpuSpec> = all.into_values().collect();
-        let without = |gpu: &Arc<GpuSpec>| Arc::new(withheld(gpu, &all));
-        let devices = kernels
-            .devices
-            .iter()
-            .map(|(name, gpu)| (name.clone(), without(gpu)))
-            .collect();
-        kernels.devices = devices;
+        let mut all = BTreeMap::new();
+        for gpu in kernels.devices.values() {
+            let family = catalog.family(&gpu.name, &gpu.architecture)?;
+            let known = Known {
+                gpu: Arc::clone(gpu),
+                clock_share: family.clock_share(&gpu.compute.peak, gpu.power.as_ref()),
+            };
+            all.insert(gpu.name.clone(), known);
+        }
+        for gpu in kernels.devices.values_mut() {
+            *gpu = Arc::new(withheld(&all[&gpu.name], &all));
+        }
         Ok(Self(kernels))
     }
 }
@@ -79,46 +86,51 @@ impl Subject for UnseenKernels {
     }
 }
 
+/// All devices by name.
+type All = BTreeMap<String, Known>;
+
 /// A device with the medians of its relatives' constants in place of its own: of the others of its
 /// architecture that were measured, or of all others that were.
-fn withheld(gpu: &GpuSpec, all: &[&GpuSpec]) -> GpuSpec {
+fn withheld(own: &Known, all: &All) -> GpuSpec {
+    let gpu = own.gpu.as_ref();
     let mut changed = gpu.clone();
-    let from_others = |constant: fn(&GpuSpec) -> Option<f64>, own: &Figure<Share>| {
-        Share(relatives(gpu, all, constant).unwrap_or(own.value.0))
-    };
     changed.compute.achievable_by_format = formats(gpu, all);
     if let Some(share) = relatives(gpu, all, unthrottled) {
         let intensity = feed::reference_intensity(gpu);
-        changed.compute.achievable.value = Share(feed::of_relative(share, 0.0, intensity));
+        let share = own.clock_share * feed::of_relative(share, 0.0, intensity);
+        changed.compute.achievable.value = PeakShare(share);
     }
     changed.compute.boost = None;
     // What has been fitted of this was fitted on the one device that has it.
     changed.compute.units_for_bandwidth = None;
-    let attention = |gpu: &GpuSpec| share(&gpu.compute.attention);
-    changed.compute.attention.value = from_others(attention, &gpu.compute.attention);
-    let bandwidth = |gpu: &GpuSpec| share(&gpu.memory.achievable);
-    changed.memory.achievable.value = from_others(bandwidth, &gpu.memory.achievable);
-    let clocks = relatives(gpu, all, launch_clocks);
-    let launch = clocks.map(|clocks| clocks / gpu.compute.clock.value.0);
-    changed.launch.value = Seconds(launch.unwrap_or(gpu.launch.value.0));
+    if let Some(share) = relatives(gpu, all, |known| share(&known.gpu.compute.attention)) {
+        changed.compute.attention.value = Share(share);
+    }
+    if let Some(share) = relatives(gpu, all, without_ecc) {
+        changed.memory.achievable.value = Share(share * gpu.memory.ecc_share());
+    }
+    if let Some(clocks) = relatives(gpu, all, launch_clocks) {
+        changed.launch.value = Seconds(clocks / gpu.compute.clock.value.0);
+    }
     changed
 }
 
 /// Medians of what its measured relatives reach in single formats.
-fn formats(gpu: &GpuSpec, all: &[&GpuSpec]) -> BTreeMap<Precision, Figure<Share>> {
-    let mut found: BTreeMap<Precision, Vec<&Figure<Share>>> = BTreeMap::new();
+fn formats(gpu: &GpuSpec, all: &All) -> BTreeMap<Precision, Figure<PeakShare>> {
+    let mut found: BTreeMap<Precision, Vec<&Figure<PeakShare>>> = BTreeMap::new();
+    let others = all.values().map(|known| known.gpu.as_ref());
     let related =
-        |other: &&&GpuSpec| other.name != gpu.name && other.architecture == gpu.architecture;
-    for other in all.iter().filter(related) {
+        |other: &&GpuSpec| other.name != gpu.name && other.architecture == gpu.architecture;
+    for other in others.filter(related) {
         for (format, share) in &other.compute.achievable_by_format {
-            if !share.estimate {
+            if measured(share) {
                 found.entry(*format).or_default().push(share);
             }
         }
     }
-    let middle = |(format, shares): (Precision, Vec<&Figure<Share>>)| {
+    let middle = |(format, shares): (Precision, Vec<&Figure<PeakShare>>)| {
         let values: Vec<f64> = shares.iter().map(|share| share.value.0).collect();
-        let value = Share(median(&values)?);
+        let value = PeakShare(median(&values)?);
         let first = (*shares.first()?).clone();
         Some((format, Figure { value, ..first }))
     };
@@ -126,13 +138,20 @@ fn formats(gpu: &GpuSpec, all: &[&GpuSpec]) -> BTreeMap<Precision, Figure<Share>
 }
 
 /// Share of its peak that a device reached on which that was measured, had its units nothing to
-/// wait for, and before its power limit lowers the clock: what is left then is a matter of its
-/// board.
-fn unthrottled(gpu: &GpuSpec) -> Option<f64> {
-    let boost = gpu.compute.boost.as_ref().map_or(0.0, |boost| boost.value);
-    let intensity = feed::reference_intensity(gpu);
-    share(&gpu.compute.achievable)
-        .map(|share| feed::of_relative(share * (1.0 + boost), intensity, 0.0))
+/// wait for, and were its power no limit: those are matters of its units and of its board.
+fn unthrottled(known: &Known) -> Option<f64> {
+    let compute = &known.gpu.compute;
+    let boost = compute.boost.as_ref().map_or(0.0, |boost| boost.value);
+    let intensity = feed::reference_intensity(&known.gpu);
+    let share = compute.achievable.value.0 * (1.0 + boost) / known.clock_share;
+    measured(&compute.achievable).then(|| feed::of_relative(share, intensity, 0.0))
+}
+
+/// Share of its bandwidth that a device reached on which that was measured, had its memory no
+/// inline error-correcting code.
+fn without_ecc(known: &Known) -> Option<f64> {
+    let memory = &known.gpu.memory;
+    share(&memory.achievable).map(|share| (share / memory.ecc_share()).min(1.0))
 }
 
 /// A share that was measured.
@@ -142,9 +161,9 @@ fn share(figure: &Figure<Share>) -> Option<f64> {
 
 /// Clocks from one kernel to the next of a device on which they were measured: the way there is
 /// clocked.
-fn launch_clocks(gpu: &GpuSpec) -> Option<f64> {
-    let clock = gpu.compute.clock.value.0;
-    measured(&gpu.launch).then_some(gpu.launch.value.0 * clock)
+fn launch_clocks(known: &Known) -> Option<f64> {
+    let launch = &known.gpu.launch;
+    measured(launch).then(|| launch.value.0 * known.gpu.compute.clock.value.0)
 }
 
 /// Whether a figure comes from measured rows.
@@ -153,15 +172,11 @@ fn measured<T>(figure: &Figure<T>) -> bool {
 }
 
 /// Median of one constant among a device's relatives, of those that have it measured.
-fn relatives(
-    gpu: &GpuSpec,
-    all: &[&GpuSpec],
-    constant: impl Fn(&GpuSpec) -> Option<f64>,
-) -> Option<f64> {
+fn relatives(gpu: &GpuSpec, all: &All, constant: impl Fn(&Known) -> Option<f64>) -> Option<f64> {
     let of_those = |same: bool| -> Vec<f64> {
-        let others = all.iter().filter(|other| other.name != gpu.name);
-        let related = others.filter(|other| !same || other.architecture == gpu.architecture);
-        related.filter_map(|other| constant(other)).collect()
+        let others = all.values().filter(|other| other.gpu.name != gpu.name);
+        let related = others.filter(|o| !same || o.gpu.architecture == gpu.architecture);
+        related.filter_map(&constant).collect()
     };
     median(&of_those(true)).or_else(|| median(&of_those(false)))
 }

@@ -141,6 +141,16 @@ fn catalogue_entries() {
             &["c/wire.yaml:1", "`link`"],
         ),
         case(
+            "error-correcting code nobody knows",
+            g,
+            with(
+                CARD,
+                "memory:",
+                "memory:\n  ecc: {value: sideways, source: none}",
+            ),
+            &[g, "`sideways`", "inline"],
+        ),
+        case(
             "GPU without memory",
             g,
             figure(CARD, "size", "0 GiB"),
@@ -160,10 +170,10 @@ fn catalogue_entries() {
         ),
         case("GPU units 0", g, figure(CARD, "units", "0"), &[g, "0"]),
         case(
-            "GPU share 1.5",
+            "GPU share 1.6",
             g,
-            figure(CARD, "achievable", "1.5"),
-            &[g, "1.5", "share"],
+            figure(CARD, "achievable", "1.6"),
+            &[g, "1.6", "share"],
         ),
         case(
             "GPU share 0",
