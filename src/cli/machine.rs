@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::analysis::{AnalysisError, Outcome, analyse};
+use crate::analysis::{AnalysisError, Outcome, analyse, step_time};
 use crate::catalog::load;
 use crate::fabric::Fabric;
 use crate::plan::{Loaded, Plan, Wanted, machine as sampled, plan, plan_periodic};
@@ -113,6 +113,16 @@ pub fn periodic_case<'a>(
         Err(AnalysisError::Unsteady) => Ok(None),
         Err(error) => Err(no_result(fabric, workload, &error)),
     }
+}
+
+/// Time of a step with every micro-batch simulated \[s\].
+pub fn whole_step(
+    context: &Context,
+    fabric: &Fabric,
+    workload: &Loaded,
+) -> Result<f64, Diagnostic> {
+    let plan = plan(&context.catalog, fabric, workload)?;
+    step_time(&plan, None).map_err(|e| no_result(fabric, workload, &e.into()))
 }
 
 fn explained(fabric: &Fabric, plan: Plan, outcome: Outcome) -> Case<'_> {

@@ -105,7 +105,7 @@ fn case<'a>(
         return machine::case(context, fabric, loaded, !args.no_fold);
     };
     if args.check_periods {
-        let whole = machine::case(context, fabric, loaded, true)?.outcome.step_s;
+        let whole = machine::whole_step(context, fabric, loaded)?;
         let found = periodic.outcome.step_s;
         if (found / whole - 1.0).abs() > SAME_STEP {
             return Err(Diagnostic::new(format!(
