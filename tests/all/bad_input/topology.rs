@@ -490,3 +490,33 @@ fn large_machines_end_in_time() {
         run.stderr
     );
 }
+
+/// Copies that the command line asks for: the messages speak of the machine's own file, for there
+/// is no other.
+#[test]
+fn copies_on_the_command_line() {
+    let case = |what, text: String, words: &[&'static str]| Case {
+        what,
+        files: vec![("m.yaml", text)],
+        args: vec!["collective", "all-reduce", "m.yaml", "--nodes", "2"],
+        words: words.to_vec(),
+    };
+    let network = "network: {kind: rail-optimised, link: ib-ndr}\ndevices";
+    let cases = [
+        case(
+            "no network",
+            MACHINE.into(),
+            &["m.yaml:2", "`network:", "NICs"],
+        ),
+        case(
+            "no NICs",
+            with(MACHINE, "devices", network),
+            &["m.yaml:2", "node0.gpu0", "node1.gpu0"],
+        ),
+        Case {
+            args: vec!["collective", "all-reduce", "mac-m1", "--nodes", "2"],
+            ..case("shipped", MACHINE.into(), &["catalogue:/mac-m1.yaml"])
+        },
+    ];
+    snapshot!(messages(&cases));
+}
