@@ -12,6 +12,32 @@ use crate::topology::{Changes, Topology, expand, expand_with};
 
 use super::Context;
 
+/// What is asked of every command that runs workloads on machines.
+#[derive(Debug, clap::Args)]
+pub struct Simulated {
+    /// What is slow, has failed or jitters, as under `conditions:` in a topology file:
+    /// "slow: gpu3, compute: 0.8". May be given several times.
+    #[arg(long = "condition", value_name = "CONDITION")]
+    conditions: Vec<String>,
+    /// Simulate every rank on its own, even where many do the same.
+    #[arg(long)]
+    no_fold: bool,
+}
+
+impl Simulated {
+    /// The conditions: each as under `conditions:`, with or without the braces.
+    pub fn conditions(&self) -> Vec<Arc<Source>> {
+        let texts = self.conditions.iter();
+        let sources = texts.map(|text| Source::new("--condition", mapping(text)));
+        sources.collect()
+    }
+
+    /// Whether ranks that do the same are simulated together.
+    pub fn folds(&self) -> bool {
+        !self.no_fold
+    }
+}
+
 /// A topology by catalogue name or path.
 pub fn topology(context: &Context, argument: &str) -> Result<Topology, Diagnostic> {
     let source = load(&context.catalog, argument, &[Kind::Topology], "topology")?;
@@ -39,14 +65,6 @@ pub fn fabric_under(
         &source,
         &changes,
     )?))
-}
-
-/// The conditions of the command line: each as under `conditions:`, with or without the braces.
-pub fn conditions(texts: &[String]) -> Vec<Arc<Source>> {
-    let sources = texts
-        .iter()
-        .map(|text| Source::new("--condition", mapping(text)));
-    sources.collect()
 }
 
 /// `a: 1, b: x[0,2]` as a mapping of a key a line, in which brackets need no quotes.
