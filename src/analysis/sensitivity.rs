@@ -70,7 +70,7 @@ pub fn resource_sensitivities(
 
 /// d ln step / d ln capacity.
 fn slope(plan: &Plan, step_s: f64, of: Scaled<'_>) -> Result<f64, EngineError> {
-    let faster = step_time(plan, Scale { of, factor: STEP })?;
+    let faster = step_time(plan, Some(Scale { of, factor: STEP }))?;
     let slope = (faster / step_s).ln() / STEP.ln();
     // What rounding leaves is no sensitivity.
     Ok(if slope.abs() < 1e-9 { 0.0 } else { slope })

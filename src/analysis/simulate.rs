@@ -113,13 +113,13 @@ fn capacities(phase: &Phase, folded: Option<&Folded>, scale: Scale<'_>) -> Vec<f
     }
 }
 
-/// Time of a whole step with something scaled \[s\].
+/// Time of a whole step, as it is or with something scaled \[s\].
 ///
 /// # Errors
 /// The engine cannot finish.
-pub fn step_time(plan: &Plan, scale: Scale<'_>) -> Result<f64, EngineError> {
+pub fn step_time(plan: &Plan, scale: Option<Scale<'_>>) -> Result<f64, EngineError> {
     plan.phases.iter().try_fold(0.0, |sum, phase| {
-        let trace = simulate(phase, Some(scale), false)?;
+        let trace = simulate(phase, scale, false)?;
         Ok(sum + phase.repeat * trace.makespan)
     })
 }

@@ -12,8 +12,13 @@ use crate::report::sweep::{SweepRecord, sweep};
 use crate::report::{Comparison, charts, csv, draw, files, markdown, sentence, tables};
 use crate::spec::{Diagnostic, LibrarySpec};
 
+/// What is said of the conditions here, where there are several machines.
+const CONDITIONS: &str = "What is slow, has failed or jitters on every machine, as under \
+    `conditions:` in a topology file: \"slow: gpu3, compute: 0.8\". May be given several times";
+
 /// Compare machines side by side on workloads, and say why they differ.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("conditions", |arg| arg.help(CONDITIONS)))]
 pub struct Args {
     /// Machines: catalogue names or paths of topology files.
     #[arg(required = true, num_args = 1.., value_name = "TOPOLOGY")]
@@ -21,13 +26,8 @@ pub struct Args {
     /// Workloads: catalogue names or paths of workload files.
     #[arg(short, long = "workload", required = true, num_args = 1.., value_name = "WORKLOAD")]
     workloads: Vec<String>,
-    /// What is slow, has failed or jitters on every machine, as under `conditions:` in a topology
-    /// file: "slow: gpu3, compute: 0.8". May be given several times.
-    #[arg(long = "condition", value_name = "CONDITION")]
-    conditions: Vec<String>,
-    /// Simulate every rank on its own, even where many do the same.
-    #[arg(long)]
-    no_fold: bool,
+    #[command(flatten)]
+    simulated: machine::Simulated,
     /// Write the report with all charts into this folder.
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -42,7 +42,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
         .iter()
         .map(|name| load_workload(&context.catalog, name))
         .collect::<Result<Vec<_>, _>>()?;
-    let conditions = machine::conditions(&args.conditions);
+    let conditions = args.simulated.conditions();
     let fabrics = args
         .topologies
         .iter()
@@ -55,7 +55,12 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
         let mut cases = Vec::new();
         for fabric in &fabrics {
             bar.set_message(format!("{} on {}", workload.name(), fabric.topology.name));
-            cases.push(machine::case(context, fabric, workload, !args.no_fold)?);
+            cases.push(machine::case(
+                context,
+                fabric,
+                workload,
+                args.simulated.folds(),
+            )?);
             bar.inc(1);
         }
         comparisons.push(Comparison {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::analysis::{AnalysisError, Outcome, analyse};
+use crate::analysis::{AnalysisError, Outcome, analyse, step_time};
 use crate::catalog::load;
 use crate::fabric::Fabric;
 use crate::plan::{Loaded, Plan, Wanted, machine as sampled, plan, plan_periodic};
@@ -11,6 +11,32 @@ use crate::spec::{Diagnostic, Kind, Source};
 use crate::topology::{Changes, Topology, expand, expand_with};
 
 use super::Context;
+
+/// What is asked of every command that runs workloads on machines.
+#[derive(Debug, clap::Args)]
+pub struct Simulated {
+    /// What is slow, has failed or jitters, as under `conditions:` in a topology file:
+    /// "slow: gpu3, compute: 0.8". May be given several times.
+    #[arg(long = "condition", value_name = "CONDITION")]
+    conditions: Vec<String>,
+    /// Simulate every rank on its own, even where many do the same.
+    #[arg(long)]
+    no_fold: bool,
+}
+
+impl Simulated {
+    /// The conditions: each as under `conditions:`, with or without the braces.
+    pub fn conditions(&self) -> Vec<Arc<Source>> {
+        let texts = self.conditions.iter();
+        let sources = texts.map(|text| Source::new("--condition", mapping(text)));
+        sources.collect()
+    }
+
+    /// Whether ranks that do the same are simulated together.
+    pub fn folds(&self) -> bool {
+        !self.no_fold
+    }
+}
 
 /// A topology by catalogue name or path.
 pub fn topology(context: &Context, argument: &str) -> Result<Topology, Diagnostic> {
@@ -39,14 +65,6 @@ pub fn fabric_under(
         &source,
         &changes,
     )?))
-}
-
-/// The conditions of the command line: each as under `conditions:`, with or without the braces.
-pub fn conditions(texts: &[String]) -> Vec<Arc<Source>> {
-    let sources = texts
-        .iter()
-        .map(|text| Source::new("--condition", mapping(text)));
-    sources.collect()
 }
 
 /// `a: 1, b: x[0,2]` as a mapping of a key a line, in which brackets need no quotes.
@@ -113,6 +131,16 @@ pub fn periodic_case<'a>(
         Err(AnalysisError::Unsteady) => Ok(None),
         Err(error) => Err(no_result(fabric, workload, &error)),
     }
+}
+
+/// Time of a step with every micro-batch simulated \[s\].
+pub fn whole_step(
+    context: &Context,
+    fabric: &Fabric,
+    workload: &Loaded,
+) -> Result<f64, Diagnostic> {
+    let plan = plan(&context.catalog, fabric, workload)?;
+    step_time(&plan, None).map_err(|e| no_result(fabric, workload, &e.into()))
 }
 
 fn explained(fabric: &Fabric, plan: Plan, outcome: Outcome) -> Case<'_> {

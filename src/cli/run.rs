@@ -21,13 +21,8 @@ pub struct Args {
     /// Number of machines, for a topology that is copies of one.
     #[arg(long, value_name = "N")]
     nodes: Option<u32>,
-    /// What is slow, has failed or jitters, as under `conditions:` in a topology file:
-    /// "slow: gpu3, compute: 0.8". May be given several times.
-    #[arg(long = "condition", value_name = "CONDITION")]
-    conditions: Vec<String>,
-    /// Simulate every rank on its own, even where many do the same.
-    #[arg(long)]
-    no_fold: bool,
+    #[command(flatten)]
+    simulated: machine::Simulated,
     /// Simulate all micro-batches too, and fail if those that were repeated say something else.
     #[arg(long, conflicts_with = "no_fold")]
     check_periods: bool,
@@ -44,11 +39,10 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
         files::prepare(folder)?;
     }
     let loaded = load_workload(&context.catalog, &args.workload)?;
-    let fold = !args.no_fold;
     let wanted = Wanted {
         nodes: args.nodes,
-        conditions: machine::conditions(&args.conditions),
-        fold,
+        conditions: args.simulated.conditions(),
+        fold: args.simulated.folds(),
     };
     let fabric = machine::for_workload(context, &args.topology, &wanted, &loaded)?;
     let mut case = case(context, args, &fabric, &loaded)?;
@@ -97,15 +91,16 @@ fn case<'a>(
     fabric: &'a Fabric,
     loaded: &Loaded,
 ) -> Result<Case<'a>, Diagnostic> {
-    let periodic = match args.no_fold {
-        true => None,
-        false => machine::periodic_case(context, fabric, loaded)?,
+    let fold = args.simulated.folds();
+    let periodic = match fold {
+        true => machine::periodic_case(context, fabric, loaded)?,
+        false => None,
     };
     let Some(periodic) = periodic else {
-        return machine::case(context, fabric, loaded, !args.no_fold);
+        return machine::case(context, fabric, loaded, fold);
     };
     if args.check_periods {
-        let whole = machine::case(context, fabric, loaded, true)?.outcome.step_s;
+        let whole = machine::whole_step(context, fabric, loaded)?;
         let found = periodic.outcome.step_s;
         if (found / whole - 1.0).abs() > SAME_STEP {
             return Err(Diagnostic::new(format!(

@@ -7,7 +7,7 @@
 use super::algorithm::Algorithm;
 use super::communicator::Communicator;
 use super::operation::Operation;
-use super::pattern::Pattern;
+use super::plan::Configuration;
 use crate::fabric::Transport;
 use crate::spec::{GenerationSpec, ProtocolSpec, ReleaseShare};
 
@@ -69,26 +69,25 @@ impl Belief {
 }
 
 impl Communicator<'_> {
-    /// What the library believes of a way, or none where its cost model is silent.
-    pub(super) fn belief(
-        &self,
-        operation: Operation,
-        pattern: &Pattern,
-        name: &str,
-        protocol: &ProtocolSpec,
-        bytes: f64,
-    ) -> Option<Belief> {
-        if self.machines.len() > 1 {
-            return self.belief_between(operation, pattern, name, protocol, bytes);
+    /// What the library believes of a configuration, or none where its cost model is silent.
+    pub(super) fn belief(&self, tried: &Configuration<'_>) -> Option<Belief> {
+        match self.machines.len() {
+            1 => self.belief_inside(tried),
+            _ => self.belief_between(tried),
         }
+    }
+
+    /// What the library believes inside a machine.
+    fn belief_inside(&self, tried: &Configuration<'_>) -> Option<Belief> {
+        let (pattern, protocol) = (tried.pattern, tried.protocol);
         let generation = self.generation()?;
-        let bus_factor = operation.edge_factor(self.size());
+        let bus_factor = tried.operation.edge_factor(self.size());
         let hop = match pattern.transport {
             Transport::GpuLink => protocol.hop.gpu_link.value.0,
             _ => protocol.hop.pcie.value.0,
         };
         let ll_limit = generation.ll_limit.value.0;
-        let share = match name {
+        let share = match tried.name {
             "ll128" => self.ll128_share(generation, protocol),
             _ => protocol.bandwidth_share.value.0,
         };
@@ -100,8 +99,8 @@ impl Communicator<'_> {
         };
         let unlimited = f64::INFINITY;
         // A tree's two halves each carry half of the data.
-        let tree = 0.5 * tree_correction(name, bytes);
-        Some(match (pattern.algorithm, name) {
+        let tree = 0.5 * tree_correction(tried.name, tried.bytes);
+        Some(match (pattern.algorithm, tried.name) {
             (Algorithm::Ring, "ll") => stepwise(share, ll_limit, 1.0 / bus_factor),
             (Algorithm::Ring, _) => stepwise(share, unlimited, 1.0 / bus_factor),
             (Algorithm::Tree, "ll") => stepwise(TREE / TREE_LL, ll_limit, tree),
@@ -126,14 +125,8 @@ impl Communicator<'_> {
     /// Rings and trees count on the network; but of two machines the model takes what its search
     /// found inside them, and a tree was searched there at twice the network's speed, for each
     /// machine's tree enters it by one GPU and leaves it by another.
-    fn belief_between(
-        &self,
-        operation: Operation,
-        pattern: &Pattern,
-        name: &str,
-        protocol: &ProtocolSpec,
-        bytes: f64,
-    ) -> Option<Belief> {
+    fn belief_between(&self, tried: &Configuration<'_>) -> Option<Belief> {
+        let (pattern, name, protocol) = (tried.pattern, tried.name, tried.protocol);
         let slower = if name == "ll" { LL_BETWEEN } else { 1.0 };
         let inside = pattern.local_steps as f64 * protocol.hop.gpu_link.value.0 * slower;
         let between = pattern.network_steps as f64 * protocol.hop.network.value.0;
@@ -141,12 +134,12 @@ impl Communicator<'_> {
         let two = self.machines.len() == 2;
         match pattern.algorithm {
             Algorithm::Ring => {
-                let plateau = operation == Operation::AllReduce && name == "simple";
+                let plateau = tried.operation == Operation::AllReduce && name == "simple";
                 Some(Belief {
                     latency_s: latency_s * if plateau { RING_PLATEAU } else { 1.0 },
                     per_bus: protocol.bandwidth_share.value.0,
                     limit: f64::INFINITY,
-                    factor: 1.0 / operation.edge_factor(self.size()),
+                    factor: 1.0 / tried.operation.edge_factor(self.size()),
                 })
             }
             Algorithm::Tree => {
@@ -161,7 +154,7 @@ impl Communicator<'_> {
                     latency_s,
                     per_bus: TREE * 0.5 * share * if two { 2.0 } else { 1.0 },
                     limit: pattern.channels as f64 * most * share,
-                    factor: tree_correction(name, bytes),
+                    factor: tree_correction(name, tried.bytes),
                 })
             }
             _ => None,

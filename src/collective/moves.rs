@@ -2,7 +2,7 @@
 
 use super::communicator::Communicator;
 use super::operation::Operation;
-use super::pattern::Form;
+use super::pattern::{Form, Send};
 use super::ring::used_hops;
 use crate::spec::Diagnostic;
 
@@ -63,12 +63,7 @@ pub fn moves(
         let rounds = stages.iter().flat_map(|stage| vec![stage; stage.rounds]);
         let all = rounds.enumerate().flat_map(|(step, stage)| {
             let sends = pattern.sends[stage.sends.clone()].iter();
-            sends.map(move |send| Move {
-                step,
-                from: send.from,
-                to: send.to,
-                chunk: send.from,
-            })
+            sends.map(move |send| sent(step, send))
         });
         return Ok(all.collect());
     }
@@ -80,14 +75,17 @@ pub fn moves(
             .collect::<Vec<_>>(),
     );
     let all = pattern.sends.iter().zip(depth);
-    Ok(all
-        .map(|(send, step)| Move {
-            step,
-            from: send.from,
-            to: send.to,
-            chunk: send.from,
-        })
-        .collect())
+    Ok(all.map(|(send, step)| sent(step, send)).collect())
+}
+
+/// A rank's own part on its way.
+fn sent(step: usize, send: &Send) -> Move {
+    Move {
+        step,
+        from: send.from,
+        to: send.to,
+        chunk: send.from,
+    }
 }
 
 /// How many sends lie before each.

@@ -60,6 +60,16 @@ impl CollectivePlan {
     }
 }
 
+/// An algorithm with a protocol, tried for an operation of a size: what a tuner rates.
+pub(super) struct Configuration<'a> {
+    pub operation: Operation,
+    pub bytes: f64,
+    pub pattern: &'a Pattern,
+    /// Name of the protocol.
+    pub name: &'a str,
+    pub protocol: &'a ProtocolSpec,
+}
+
 /// One way to run a collective.
 pub(super) struct Candidate {
     pub pattern: Pattern,
@@ -200,28 +210,28 @@ impl Communicator<'_> {
                     .as_ref()
                     .is_none_or(|only| only == name);
                 if links && forced {
-                    found.extend(self.candidate(operation, &pattern, name, protocol, bytes));
+                    found.extend(self.candidate(&Configuration {
+                        operation,
+                        bytes,
+                        pattern: &pattern,
+                        name,
+                        protocol,
+                    }));
                 }
             }
         }
         found
     }
 
-    fn candidate(
-        &self,
-        operation: Operation,
-        pattern: &Pattern,
-        name: &str,
-        protocol: &ProtocolSpec,
-        bytes: f64,
-    ) -> Option<Candidate> {
-        let (times, demands, limit_by) = self.times(pattern, name, bytes)?;
+    fn candidate(&self, tried: &Configuration<'_>) -> Option<Candidate> {
+        let (operation, bytes, pattern) = (tried.operation, tried.bytes, tried.pattern);
+        let (times, demands, limit_by) = self.times(pattern, tried.name, bytes)?;
         let share = payload(pattern, &demands);
         let total_s = times.total(bytes) + self.pipeline_fill(operation, bytes, share);
-        let belief = self.belief(operation, pattern, name, protocol, bytes);
+        let belief = self.belief(tried);
         Some(Candidate {
             pattern: pattern.clone(),
-            protocol: name.to_string(),
+            protocol: tried.name.to_string(),
             times,
             demands,
             limit_by,

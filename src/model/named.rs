@@ -290,14 +290,7 @@ pub const ALL: [Named; 36] = [
         name: "embedding-backward",
         words: "m gradients of n added to rows of an FP32 table",
         sizes: &["m", "n"],
-        make: |d, p| {
-            let elements = d.m as f64 * d.n as f64;
-            vec![Shape::Stream {
-                read: (element_bytes(p) + 4.0) * elements,
-                written: 4.0 * elements,
-                flops: elements,
-            }]
-        },
+        make: |d, p| vec![bytes(d, [element_bytes(p) + 4.0, 4.0, 1.0])],
     },
     Named {
         name: "add",
@@ -309,27 +302,13 @@ pub const ALL: [Named; 36] = [
         name: "adam",
         words: "m·n parameters: FP32 weight and two moments, 16-bit gradient and copy",
         sizes: &["m", "n"],
-        make: |d, _| {
-            let parameters = d.m as f64 * d.n as f64;
-            vec![Shape::Stream {
-                read: 14.0 * parameters,
-                written: 14.0 * parameters,
-                flops: 16.0 * parameters,
-            }]
-        },
+        make: |d, _| vec![bytes(d, [14.0, 14.0, 16.0])],
     },
     Named {
         name: "cast",
         words: "m·n numbers of 16 bits to the format",
         sizes: &["m", "n"],
-        make: |d, p| {
-            let elements = d.m as f64 * d.n as f64;
-            vec![Shape::Stream {
-                read: 2.0 * elements,
-                written: element_bytes(p) * elements,
-                flops: 2.0 * elements,
-            }]
-        },
+        make: |d, p| vec![bytes(d, [2.0, element_bytes(p), 2.0])],
     },
     Named {
         name: "quantise",
@@ -494,6 +473,16 @@ fn latent_decode(d: &Dims, precision: Precision) -> Vec<Shape> {
 /// A stream over m rows of n: elements read, elements written and operations of each.
 fn rows(d: &Dims, precision: Precision, each: [f64; 3]) -> Shape {
     stream(precision, each, d.m as f64 * d.n as f64)
+}
+
+/// A stream over m rows of n: bytes read, bytes written and operations of each.
+fn bytes(d: &Dims, [read, written, flops]: [f64; 3]) -> Shape {
+    let elements = d.m as f64 * d.n as f64;
+    Shape::Stream {
+        read: read * elements,
+        written: written * elements,
+        flops: flops * elements,
+    }
 }
 
 fn stream(precision: Precision, [read, written, flops]: [f64; 3], elements: f64) -> Shape {

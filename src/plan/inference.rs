@@ -8,15 +8,14 @@ use std::sync::Arc;
 
 use super::account::Account;
 use super::builder::Builder;
-use super::loaded::network;
-use super::placement::Placement;
-use super::range::{check_precision, check_tokens, stand_ins, within};
+use super::range::{check_tokens, stand_ins, within};
+use super::setting::{Setting, Written};
 use super::task::{Phase, Plan, Unit};
 use super::training::run_steps;
 use crate::catalog::Catalog;
 use crate::fabric::Fabric;
-use crate::model::{Pass, Transformer, element_bytes};
-use crate::spec::{Diagnostic, FrameworkSpec, InferenceSpec, LibrarySpec, Recompute, Source};
+use crate::model::{Pass, element_bytes};
+use crate::spec::{Diagnostic, InferenceSpec, Recompute, Source};
 
 /// Plans prefill and decode of one batch.
 pub(super) fn plan(
@@ -25,30 +24,22 @@ pub(super) fn plan(
     source: &Arc<Source>,
     spec: &InferenceSpec,
 ) -> Result<Plan, Diagnostic> {
-    let framework = catalog
-        .get::<FrameworkSpec>(&spec.framework)
-        .map_err(|d| d.at(source.place(&spec.framework)))?;
-    let library = catalog.get::<LibrarySpec>(&framework.library)?;
-    let placement = Placement::new(fabric, source, &spec.parallel)?;
-    check_precision(fabric, &placement, source, &spec.precision)?;
-    let network = network(catalog, source, &spec.model)?;
-    network.check_tensor(placement.tensor).map_err(|e| {
-        let place = match &spec.parallel.tensor {
-            Some(tensor) => source.place(tensor),
-            None => source.place(&spec.model),
-        };
-        Diagnostic::new(e.to_string()).at(place)
-    })?;
+    let written = Written {
+        source,
+        framework: &spec.framework,
+        model: &spec.model,
+        parallel: &spec.parallel,
+        precision: &spec.precision,
+    };
+    let setting = Setting::new(catalog, fabric, &written)?;
+    let placement = &setting.placement;
     let batch = within(source, &spec.batch, "batch", 1 << 16)?;
     let prompt = within(source, &spec.prompt, "prompt", 1 << 22)?;
     let output = within(source, &spec.output, "output", 1 << 22)?;
     check_tokens(source, &spec.batch, prompt + output)?;
     let batches = Batches {
         fabric,
-        framework: &framework,
-        library: &library,
-        placement: &placement,
-        network: &network,
+        setting: &setting,
         spec,
         longest: prompt + output,
     };
@@ -71,27 +62,24 @@ pub(super) fn plan(
         unit: Unit::Tokens,
         facts: [
             vec![
-                ("model".into(), network.spec().name.clone()),
+                ("model".into(), setting.network.spec().name.clone()),
                 ("parallelism".into(), degrees),
                 ("requests".into(), requests),
                 ("framework".into(), spec.framework.value.clone()),
             ],
-            stand_ins(fabric, &placement, spec.precision.value),
+            stand_ins(fabric, placement, spec.precision.value),
         ]
         .concat(),
         gpus: placement.gpus(),
         represented: placement.represented(),
-        ranks: placement.ranks,
+        ranks: setting.placement.ranks,
     })
 }
 
 /// What both phases share.
 struct Batches<'a> {
     fabric: &'a Fabric,
-    framework: &'a FrameworkSpec,
-    library: &'a LibrarySpec,
-    placement: &'a Placement,
-    network: &'a Transformer,
+    setting: &'a Setting,
     spec: &'a InferenceSpec,
     /// Tokens of a sequence at its end.
     longest: u64,
@@ -107,47 +95,52 @@ impl Batches<'_> {
         query: u64,
         context: u64,
     ) -> Result<Phase, Diagnostic> {
+        let Setting {
+            framework,
+            library,
+            placement,
+            network,
+        } = self.setting;
         let pass = Pass {
             batch,
             query,
             context,
-            tensor: self.placement.tensor.into(),
+            tensor: placement.tensor.into(),
             sequence_parallel: false,
             precision: self.spec.precision.value,
             kv_precision: self.spec.kv_precision.unwrap_or(self.spec.precision.value),
-            fused_attention: self.framework.fused_attention,
-            fused_elementwise: self.framework.fused_elementwise,
+            fused_attention: framework.fused_attention,
+            fused_elementwise: framework.fused_elementwise,
         };
-        let mut builder = Builder::new(self.fabric, self.framework, self.placement)?;
+        let mut builder = Builder::new(self.fabric, framework, placement)?;
         let mut tensor = Vec::new();
-        for members in self.placement.tensor_groups(0) {
-            tensor.push(builder.group(self.library, members)?);
+        for members in placement.tensor_groups(0) {
+            tensor.push(builder.group(library, members)?);
         }
         self.hold_state(&mut builder, &pass);
         let all: Vec<u32> = (0..builder.size()).collect();
-        let embedding = self.network.embedding_forward(&pass);
+        let embedding = network.embedding_forward(&pass);
         run_steps(&mut builder, &mut tensor, &all, &embedding)?;
-        let steps = self.network.layer_forward(&pass);
-        for layer in 0..self.network.layers() {
+        let steps = network.layer_forward(&pass);
+        for layer in 0..network.layers() {
             builder.layer = Some(layer as u32);
             run_steps(&mut builder, &mut tensor, &all, &steps)?;
         }
         builder.layer = None;
-        let head = self.network.head_forward(&pass, batch);
+        let head = network.head_forward(&pass, batch);
         run_steps(&mut builder, &mut tensor, &all, &head)?;
         Ok(builder.finish(name, repeat))
     }
 
     /// Weights, the KV cache at its fullest, and the tensors of the layer being computed.
     fn hold_state(&self, builder: &mut Builder<'_>, pass: &Pass) {
-        let weights = self.network.parameters_of_rank(pass.tensor) as f64;
+        let network = &self.setting.network;
+        let weights = network.parameters_of_rank(pass.tensor) as f64;
         let weights = weights * element_bytes(pass.precision);
-        let per_token = self
-            .network
-            .kv_bytes_per_token_of_rank(pass.kv_precision, pass.tensor);
+        let per_token = network.kv_bytes_per_token_of_rank(pass.kv_precision, pass.tensor);
         let cache = per_token * (pass.batch * self.longest) as f64;
-        let layer = self.network.activation_bytes(pass, Recompute::None);
-        let context = self.framework.context_memory.value.0;
+        let layer = network.activation_bytes(pass, Recompute::None);
+        let context = self.setting.framework.context_memory.value.0;
         for rank in 0..builder.size() {
             builder.take(rank, Account::Context, context);
             builder.take(rank, Account::Weights, weights);

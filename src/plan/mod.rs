@@ -16,6 +16,7 @@ mod placement;
 mod range;
 mod sample;
 mod schedule;
+mod setting;
 mod sharded;
 mod stands_for;
 mod task;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::account::Account;
 use super::builder::{Builder, Group};
 use super::gradients::Buckets;
-use super::loaded::network;
 use super::pipeline::{Parts, Pipeline};
 use super::placement::Placement;
-use super::range::{check_precision, check_tokens, stand_ins, within};
+use super::range::{check_tokens, stand_ins, within};
+use super::setting::{Setting, Written};
 use super::sharded::Sharded;
 use super::task::{Phase, Plan, Unit};
 use crate::catalog::Catalog;
@@ -44,14 +44,21 @@ pub(super) fn plan_unfolded(
     spec: &TrainingSpec,
     micro_batches: Option<u64>,
 ) -> Result<Plan, Diagnostic> {
-    let framework = catalog
-        .get::<FrameworkSpec>(&spec.framework)
-        .map_err(|d| d.at(source.place(&spec.framework)))?;
-    let library = catalog.get::<LibrarySpec>(&framework.library)?;
-    let placement = Placement::new(fabric, source, &spec.parallel)?;
-    check_precision(fabric, &placement, source, &spec.precision)?;
+    let written = Written {
+        source,
+        framework: &spec.framework,
+        model: &spec.model,
+        parallel: &spec.parallel,
+        precision: &spec.precision,
+    };
+    let Setting {
+        framework,
+        library,
+        placement,
+        network,
+    } = Setting::new(catalog, fabric, &written)?;
     let conditions = !fabric.topology.conditions.is_empty();
-    let mut job = Job::new(catalog, source, spec, &framework, &placement)?;
+    let mut job = Job::new(source, spec, &framework, &placement, network)?;
     job.accumulate = micro_batches.unwrap_or(job.all_micro_batches);
     let passes = job.network.layers() * job.accumulate;
     check_size(source, spec, &placement, passes, conditions)?;
@@ -115,20 +122,12 @@ pub(super) struct Job {
 
 impl Job {
     fn new(
-        catalog: &Catalog,
         source: &Arc<Source>,
         spec: &TrainingSpec,
         framework: &FrameworkSpec,
         placement: &Placement,
+        network: Transformer,
     ) -> Result<Self, Diagnostic> {
-        let network = network(catalog, source, &spec.model)?;
-        network.check_tensor(placement.tensor).map_err(|e| {
-            let place = match &spec.parallel.tensor {
-                Some(tensor) => source.place(tensor),
-                None => source.place(&spec.model),
-            };
-            Diagnostic::new(e.to_string()).at(place)
-        })?;
         if spec.zero.value > 3 {
             return Err(
                 Diagnostic::new(format!("ZeRO has no stage {}", spec.zero.value))

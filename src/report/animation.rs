@@ -3,6 +3,7 @@
 use std::f64::consts::TAU;
 use std::fmt::Write;
 
+use super::draw::escaped;
 use crate::collective::Move;
 
 /// Size of the picture \[px\].
@@ -70,12 +71,6 @@ pub fn animation(title: &str, ranks: usize, moves: &[Move]) -> String {
 fn colour(rank: usize, ranks: usize) -> String {
     let hue = 360.0 * rank as f64 / ranks.max(1) as f64;
     format!("hsl({hue:.0},65%,42%)")
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }
 
 #[cfg(test)]

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use super::copies::names_network;
 use super::direct::Direct;
 use super::expand::{Expansion, expand};
 use super::graph::{Device, DeviceId, DeviceKind, Topology, Wire};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, load};
 use crate::spec::{
-    Diagnostic, FabricKind, FabricSpec, LinkClass, LinkSpec, NetworkSpec, NodesSpec, Source,
-    Spanned, SwitchSpec, TopologySpec,
+    Diagnostic, FabricKind, FabricSpec, Kind, LinkClass, LinkSpec, NetworkSpec, NodesSpec, Source,
+    Spanned, SwitchSpec, TopologySpec, parse,
 };
 use crate::units::{BytesPerSecond, Seconds};
 
@@ -21,6 +22,12 @@ pub(super) const SWITCH_LATENCY: Seconds = Seconds(0.3e-6);
 /// # Errors
 /// No machine of that name, or it names no network.
 pub fn cluster(catalog: &Catalog, machine: &str, count: u32) -> Result<Topology, Diagnostic> {
+    let own = load(catalog, machine, &[Kind::Topology], "topology")?;
+    let spec: TopologySpec = parse(&own)?;
+    let place = own.place(&spec.name);
+    if count > 1 && !names_network(catalog, &own)? {
+        return Err(no_network_of(machine).at(place));
+    }
     let quoted = format!("\"{}\"", machine.replace('\\', "\\\\").replace('"', "\\\""));
     let text = format!(
         "kind: topology\nname: cluster\ntitle: {quoted}\nnodes: {{use: {quoted}, count: {count}}}\n"
@@ -28,6 +35,7 @@ pub fn cluster(catalog: &Catalog, machine: &str, count: u32) -> Result<Topology,
     let mut topology = expand(catalog, &Source::new("cluster", text))?;
     topology.name = format!("{machine} ×{count}");
     topology.title = topology.name.clone();
+    topology.place = place;
     Ok(topology)
 }
 
@@ -78,14 +86,26 @@ impl Expansion<'_> {
     }
 }
 
-/// The message for copies without a network.
+/// The message for a file's copies without a network.
 pub(super) fn no_network(source: &Arc<Source>, nodes: &NodesSpec) -> Diagnostic {
+    unjoined(&nodes.base)
+        .at(source.place(&nodes.base))
+        .help("add `fabric: {kind: rail-optimised, link: ib-ndr}`, or `network:` to the machine")
+}
+
+/// The same where no file asks for the copies, but the command line.
+fn no_network_of(machine: &str) -> Diagnostic {
+    unjoined(machine)
+        .help(
+            "add `network: {kind: rail-optimised, link: ib-ndr}` to this file, or to a copy of it",
+        )
+        .help("it needs NICs too: `nic0: {nic: {}}`, wired to a CPU or a switch of the machine")
+}
+
+fn unjoined(machine: &str) -> Diagnostic {
     Diagnostic::new(format!(
-        "`{}` does not say by which network its copies are joined",
-        nodes.base.value
+        "`{machine}` does not say by which network its copies are joined"
     ))
-    .at(source.place(&nodes.base))
-    .help("add `fabric: {kind: rail-optimised, link: ib-ndr}`, or `network:` to the machine")
 }
 
 /// A fabric with every default filled in.

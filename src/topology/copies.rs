@@ -65,11 +65,33 @@ pub fn copies(catalog: &Catalog, source: &Arc<Source>) -> Result<Option<Copies>,
         let Some(base) = spec.base else {
             break;
         };
-        let name = seen_from(&source, &base);
-        source = load(catalog, &name, &[Kind::Topology], "topology")
-            .map_err(|d| d.at(source.place(&base)))?;
+        source = base_of(catalog, &source, &base)?;
     }
     Ok(None)
+}
+
+/// Whether a machine says by which network its copies are joined, itself or in a file that it is a
+/// variant of.
+pub(super) fn names_network(catalog: &Catalog, source: &Arc<Source>) -> Result<bool, Diagnostic> {
+    let mut source = Arc::clone(source);
+    for _ in 0..MAX_DEPTH {
+        let spec: TopologySpec = parse(&source)?;
+        let Some(base) = spec.base.filter(|_| spec.network.is_none()) else {
+            return Ok(spec.network.is_some());
+        };
+        source = base_of(catalog, &source, &base)?;
+    }
+    Ok(false)
+}
+
+/// The file of which one is a variant, by its `use:`.
+fn base_of(
+    catalog: &Catalog,
+    source: &Arc<Source>,
+    base: &Spanned<String>,
+) -> Result<Arc<Source>, Diagnostic> {
+    let name = seen_from(source, base);
+    load(catalog, &name, &[Kind::Topology], "topology").map_err(|d| d.at(source.place(base)))
 }
 
 impl Copies {

@@ -283,6 +283,7 @@ impl Expansion<'_> {
         source: &Arc<Source>,
         device: &Spanned<NameOr<DeviceUse>>,
     ) -> Result<DeviceKind, Diagnostic> {
+        let at = |diagnostic: Diagnostic| diagnostic.at(source.place(device));
         match &device.value {
             NameOr::Name(name) => {
                 let name = self.replaced(name);
@@ -290,33 +291,24 @@ impl Expansion<'_> {
                     return Ok(known.clone());
                 }
                 let found = self.catalog.device(name);
-                let kind = kind_of(found.map_err(|d| d.at(source.place(device)))?);
+                let kind = kind_of(found.map_err(at)?);
                 let mut kinds = self.kinds.borrow_mut();
                 kinds.insert(name.to_string(), kind.clone());
                 Ok(kind)
             }
             NameOr::Inline(inline) => Ok(match inline.as_ref() {
-                DeviceUse::Gpu(spec) => {
-                    let complete = (**spec).clone().complete(self.catalog);
-                    DeviceKind::Gpu(
-                        complete
-                            .map(Arc::new)
-                            .map_err(|d| d.at(source.place(device)))?,
-                    )
-                }
-                DeviceUse::Cpu(spec) => {
-                    let complete = (**spec).clone().complete(self.catalog);
-                    DeviceKind::Cpu(
-                        complete
-                            .map(Arc::new)
-                            .map_err(|d| d.at(source.place(device)))?,
-                    )
-                }
+                DeviceUse::Gpu(spec) => DeviceKind::Gpu(self.complete(&**spec).map_err(at)?),
+                DeviceUse::Cpu(spec) => DeviceKind::Cpu(self.complete(&**spec).map_err(at)?),
                 DeviceUse::Switch(spec) => switch(spec),
                 DeviceUse::Nic { .. } => DeviceKind::Nic,
                 DeviceUse::Host { .. } => DeviceKind::Host,
             }),
         }
+    }
+
+    /// A device defined in place, with what its family says.
+    fn complete<T: Entry + Clone>(&self, spec: &T) -> Result<Arc<T>, Diagnostic> {
+        spec.clone().complete(self.catalog).map(Arc::new)
     }
 
     /// A link of the catalogue, read once.

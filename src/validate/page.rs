@@ -156,10 +156,12 @@ fn number(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-fn share(value: Option<f64>) -> String {
+/// A share in per cent; a dash if there is none.
+pub(super) fn share(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_string(), |v| format!("{:.1} %", v * 100.0))
 }
 
-fn signed(value: Option<f64>) -> String {
+/// The same with its sign.
+pub(super) fn signed(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_string(), |v| format!("{:+.1} %", v * 100.0))
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+use super::page::{share, signed};
 use super::record::{RowRecord, ValidationRecord};
 use super::{Kernels, Measurements, Subject, validate};
 use crate::kernel::Mechanism;
@@ -89,12 +90,6 @@ impl WithoutRecord {
             "mean error",
             "without",
         ];
-        let share = |value: Option<f64>| {
-            value.map_or_else(|| "–".to_string(), |v| format!("{:.1} %", v * 100.0))
-        };
-        let signed = |value: Option<f64>| {
-            value.map_or_else(|| "–".to_string(), |v| format!("{:+.1} %", v * 100.0))
-        };
         let rows: Vec<Vec<String>> = self
             .classes
             .iter()

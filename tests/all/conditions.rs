@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::close::assert_close;
 use crate::machines::from_yaml;
-use narrows::analysis::{Scale, Scaled, simulate, step_time};
+use narrows::analysis::{simulate, step_time};
 use narrows::catalog::{Catalog, load};
 use narrows::engine::fold;
-use narrows::fabric::{Fabric, ResourceKind};
+use narrows::fabric::Fabric;
 use narrows::plan::{Loaded, Plan, Wanted, load_workload, machine, plan};
 use narrows::spec::{Diagnostic, Kind, Source, parse};
 use narrows::topology::{Changes, expand, expand_with};
@@ -388,8 +388,7 @@ fn a_straggler_computes_slower() {
     let time = |conditions: &[&str]| {
         let fabric = under(&catalog, "dgx-a100-80gb", 1, conditions);
         let planned = plan(&catalog, &fabric, &job).unwrap();
-        let of = Scaled::Kind(ResourceKind::Compute);
-        step_time(&planned, Scale { of, factor: 1.0 }).unwrap()
+        step_time(&planned, None).unwrap()
     };
     let plain = time(&[]);
     assert!(time(&["slow: gpu0, compute: 0.5"]) > 1.05 * plain);

@@ -218,7 +218,7 @@ fn folded_plans_run_as_unfolded_ones() {
                 of: Scaled::Kind(ResourceKind::Vram),
                 factor: 1.3,
             };
-            let times = [&folded, &plain].map(|plan| step_time(plan, scale).unwrap());
+            let times = [&folded, &plain].map(|plan| step_time(plan, Some(scale)).unwrap());
             assert_close(times[0], times[1], 1e-9);
             for phase in &folded.phases {
                 let all = simulate(phase, None, true).unwrap();

@@ -46,10 +46,8 @@ fn lines_files_and_functions_stay_short() {
                 long.push(format!("{name}:{} has {width} columns", number + 1));
             }
         }
-        // A test's table of cases may be as long as there are cases.
-        let table = path.starts_with(root().join("tests"));
         for (start, length) in functions(&text) {
-            if length > FUNCTION_LINES && !table {
+            if length > FUNCTION_LINES {
                 long.push(format!("{name}:{start} has {length} lines"));
             }
         }

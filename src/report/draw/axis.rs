@@ -257,6 +257,17 @@ fn plain(value: f64, decade: i32) -> String {
     }
 }
 
+/// The range of an axis on which nothing is shown.
+pub(super) const NOTHING: (f64, f64) = (1.0, 10.0);
+
+/// Least and greatest of some positive numbers, if there are any.
+pub(super) fn extent(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    let (low, high) = values.fold((f64::MAX, 0.0), |(l, h): (f64, f64), v| {
+        (l.min(v), h.max(v))
+    });
+    (high > 0.0).then_some((low, high))
+}
+
 fn superscript(number: i32) -> String {
     const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
     number

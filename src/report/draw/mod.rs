@@ -28,7 +28,7 @@ mod waterfall;
 pub use axis::Measure;
 pub use bars::{Bar, Bars};
 pub use canvas::{Canvas, Drawn};
-pub use render::{Chart, RenderError, Rendered, render};
+pub use render::{Chart, RenderError, Rendered, escaped, render};
 pub use roofline::{Roofline, RooflineDevice, RooflinePoint};
 pub use scatter::{Scatter, ScatterPoint, ScatterSeries};
 pub use stacked_bars::{BarGroup, BarRow, Segment, StackedBars};

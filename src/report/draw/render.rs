@@ -78,7 +78,8 @@ fn svg<C: Chart>(chart: &C, (width, height): (u32, u32)) -> Result<String, Rende
     ))
 }
 
-fn escaped(text: &str) -> String {
+/// A text as it stands in SVG.
+pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

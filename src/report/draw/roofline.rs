@@ -3,7 +3,9 @@
 use plotters::prelude::DrawingBackend;
 use plotters::style::RGBColor;
 
-use super::axis::{Axis, Measure, X_AXIS_HEIGHT, Y_TITLE_HEIGHT, draw_x, draw_y, y_label_width};
+use super::axis::{
+    Axis, Measure, NOTHING, X_AXIS_HEIGHT, Y_TITLE_HEIGHT, draw_x, draw_y, extent, y_label_width,
+};
 use super::canvas::{Align, Canvas, Drawn, Point, Rect, Type};
 use super::frame::{Entry, Sign, head, kind_entries};
 use super::label::Placer;
@@ -94,21 +96,13 @@ impl Roofline {
     fn ranges(&self) -> ((f64, f64), (f64, f64)) {
         let ridges = self.devices.iter().map(RooflineDevice::ridge);
         let xs = self.usable().map(|p| p.intensity).chain(ridges);
-        let (x0, x1) = extent(xs);
+        let (x0, x1) = extent(xs).unwrap_or(NOTHING);
         let (x0, x1) = (x0 / 3.0, x1 * 6.0);
         let roofs = self.devices.iter().flat_map(|d| [d.peak_flops, d.roof(x0)]);
         let ys = self.usable().map(|p| p.achieved_flops);
-        let (y0, y1) = extent(ys.chain(roofs));
+        let (y0, y1) = extent(ys.chain(roofs)).unwrap_or(NOTHING);
         ((x0, x1), (y0 / 1.8, y1 * 2.2))
     }
-}
-
-/// Least and greatest of some positive numbers; 1 to 10 if there are none.
-fn extent(values: impl Iterator<Item = f64>) -> (f64, f64) {
-    let (low, high) = values.fold((f64::MAX, 0.0), |(l, h): (f64, f64), v| {
-        (l.min(v), h.max(v))
-    });
-    if high > 0.0 { (low, high) } else { (1.0, 10.0) }
 }
 
 impl Chart for Roofline {

@@ -3,7 +3,9 @@
 use plotters::prelude::DrawingBackend;
 use plotters::style::RGBColor;
 
-use super::axis::{Axis, Measure, X_AXIS_HEIGHT, Y_TITLE_HEIGHT, draw_x, draw_y, y_label_width};
+use super::axis::{
+    Axis, Measure, NOTHING, X_AXIS_HEIGHT, Y_TITLE_HEIGHT, draw_x, draw_y, extent, y_label_width,
+};
 use super::canvas::{Align, Canvas, Drawn, Rect, Type};
 use super::frame::{Entry, Sign, head};
 use super::label::Placer;
@@ -90,16 +92,8 @@ impl Scatter {
     fn range(&self) -> (f64, f64) {
         let points = self.series.iter().flat_map(|series| &series.points);
         let usable = points.filter(|point| point.usable());
-        let (low, high) = usable
-            .flat_map(|p| [p.measured, p.predicted])
-            .fold((f64::MAX, 0.0), |(l, h): (f64, f64), v| {
-                (l.min(v), h.max(v))
-            });
-        if high > 0.0 {
-            (low / 1.6, high * 1.6)
-        } else {
-            (1.0, 10.0)
-        }
+        let found = extent(usable.flat_map(|p| [p.measured, p.predicted]));
+        found.map_or(NOTHING, |(low, high)| (low / 1.6, high * 1.6))
     }
 }
 

@@ -78,68 +78,79 @@ fn entries_without_a_fault_run() {
     assert_eq!(run.code, 0, "{}", run.stderr);
 }
 
+/// A case in which one of the files has another text.
+fn case<'a>(what: &'a str, name: &str, text: String, words: &[&'a str]) -> Case<'a> {
+    let mut files = files();
+    let file = files.iter_mut().find(|(other, _)| *other == name).unwrap();
+    file.1 = text;
+    Case {
+        what,
+        files,
+        args: ARGS.to_vec(),
+        words: words.to_vec(),
+    }
+}
+
+/// A file's text with another value of a figure.
+fn figure(text: &str, key: &str, value: &str) -> String {
+    let mut at = text
+        .find(&format!("\n  {key}:"))
+        .or_else(|| text.find(&format!("\n{key}:")))
+        .unwrap();
+    at += text[at..].find("value: ").unwrap() + 7;
+    let end = at + text[at..].find([',', '}', '\n']).unwrap();
+    format!("{}{value}{}", &text[..at], &text[end..])
+}
+
 #[test]
-fn catalogue_entries() {
-    let case = |what, name, text, words: &[&'static str]| {
-        let mut files = files();
-        let file = files.iter_mut().find(|(other, _)| *other == name).unwrap();
-        file.1 = text;
-        Case {
-            what,
-            files,
-            args: ARGS.to_vec(),
-            words: words.to_vec(),
-        }
-    };
-    let figure = |text: &str, key: &str, value: &str| {
-        let mut at = text
-            .find(&format!("\n  {key}:"))
-            .or_else(|| text.find(&format!("\n{key}:")))
-            .unwrap();
-        at += text[at..].find("value: ").unwrap() + 7;
-        let end = at + text[at..].find([',', '}', '\n']).unwrap();
-        format!("{}{value}{}", &text[..at], &text[end..])
-    };
-    let link = |key, value| figure(LINK, key, value);
-    let (w, g, c) = ("c/wire.yaml", "c/card.yaml", "c/chip.yaml");
-    let broken_link = |what, text, words: &[&'static str]| case(what, w, text, words);
+fn links() {
+    let link = |what, text, words: &[&'static str]| case(what, "c/wire.yaml", text, words);
+    let with_figure = |key, value| figure(LINK, key, value);
     let cases = [
-        broken_link(
+        link(
             "link that calls itself otherwise than its file",
             LINK.replace("name: wire", "name: cable"),
             &["c/wire.yaml:2", "`wire`", "`cable`", "cable.yaml"],
         ),
-        broken_link(
+        link(
             "link without bandwidth",
-            link("bandwidth", "0 GB/s"),
+            with_figure("bandwidth", "0 GB/s"),
             &["c/wire.yaml:4"],
         ),
-        broken_link(
+        link(
             "latency as a rate",
-            link("latency", "1 GB/s"),
+            with_figure("latency", "1 GB/s"),
             &["c/wire.yaml:5", "a time"],
         ),
-        broken_link(
+        link(
             "latency negative",
-            link("latency", "-1 us"),
+            with_figure("latency", "-1 us"),
             &["c/wire.yaml:5", "negative"],
         ),
-        broken_link(
+        link(
             "no source",
             with(LINK, ", source: none", ""),
             &["c/wire.yaml:4", "`source`"],
         ),
-        broken_link(
+        link(
             "unknown class",
             with(LINK, "pcie", "pci"),
             &["c/wire.yaml:3", "`pcie`"],
         ),
-        broken_link("empty", String::new(), &["c/wire.yaml"]),
-        broken_link(
+        link("empty", String::new(), &["c/wire.yaml"]),
+        link(
             "unknown kind",
             with(LINK, "link", "lnk"),
             &["c/wire.yaml:1", "`link`"],
         ),
+    ];
+    snapshot!(messages(&cases));
+}
+
+#[test]
+fn gpus() {
+    let g = "c/card.yaml";
+    let cases = [
         case(
             "error-correcting code nobody knows",
             g,
@@ -193,6 +204,14 @@ fn catalogue_entries() {
             with(CARD, "vendor:", "vender:"),
             &[g, "`vendor`"],
         ),
+    ];
+    snapshot!(messages(&cases));
+}
+
+#[test]
+fn cpus() {
+    let c = "c/chip.yaml";
+    let cases = [
         case(
             "CPU memory bandwidth 0",
             c,

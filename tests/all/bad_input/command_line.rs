@@ -17,7 +17,7 @@ fn arguments<'a>(what: &'a str, args: &[&'a str], words: &[&'a str]) -> Case<'a>
 }
 
 #[test]
-fn command_lines() {
+fn commands_and_options() {
     let cases = [
         arguments("unknown command", &["rnu"], &["rnu", "subcommand"]),
         arguments(
@@ -26,6 +26,19 @@ fn command_lines() {
             &["--jsn", "--json"],
         ),
         arguments("no workload", &["run", "dgx-a100-80gb"], &["WORKLOAD"]),
+        arguments("no workloads", &["compare", "dgx-h100"], &["--workload"]),
+        arguments(
+            "json and csv",
+            &["--json", "--csv", "catalog"],
+            &["--json", "--csv"],
+        ),
+    ];
+    snapshot!(messages(&cases));
+}
+
+#[test]
+fn names_of_files_and_entries() {
+    let cases = [
         arguments(
             "unknown machine",
             &["run", "dgx-a100-80", "gpt-1.3b-train"],
@@ -51,7 +64,29 @@ fn command_lines() {
             &["run", "./", "gpt-1.3b-train"],
             &["./", "folder"],
         ),
-        arguments("no workloads", &["compare", "dgx-h100"], &["--workload"]),
+        arguments(
+            "unknown entry",
+            &["catalog", "a100-sxm-80"],
+            &["a100-sxm", "did you mean"],
+        ),
+        arguments(
+            "no catalogue",
+            &["--catalog", "nowhere", "catalog"],
+            &["nowhere"],
+        ),
+        arguments("empty name", &["run", "", "gpt-1.3b-train"], &["topology"]),
+        arguments(
+            "a name of nothing",
+            &["run", "zebra", "gpt-1.3b-train"],
+            &["`zebra`", "a name such as "],
+        ),
+    ];
+    snapshot!(messages(&cases));
+}
+
+#[test]
+fn collectives() {
+    let cases = [
         arguments(
             "unknown collective",
             &["collective", "all-redcue", "dgx-h100"],
@@ -106,27 +141,6 @@ fn command_lines() {
             "unknown library",
             &["collective", "all-reduce", "dgx-h100", "--library", "ncl-2"],
             &["nccl-2"],
-        ),
-        arguments(
-            "unknown entry",
-            &["catalog", "a100-sxm-80"],
-            &["a100-sxm", "did you mean"],
-        ),
-        arguments(
-            "no catalogue",
-            &["--catalog", "nowhere", "catalog"],
-            &["nowhere"],
-        ),
-        arguments(
-            "json and csv",
-            &["--json", "--csv", "catalog"],
-            &["--json", "--csv"],
-        ),
-        arguments("empty name", &["run", "", "gpt-1.3b-train"], &["topology"]),
-        arguments(
-            "a name of nothing",
-            &["run", "zebra", "gpt-1.3b-train"],
-            &["`zebra`", "a name such as "],
         ),
     ];
     snapshot!(messages(&cases));

@@ -6,8 +6,8 @@ use crate::cli::{folder, narrows, write};
 
 use super::stable;
 
-#[test]
-fn kinds_of_file() {
+/// A folder of files that are none of ours.
+fn odd_files() -> tempfile::TempDir {
     let dir = folder(&[
         ("empty.yaml", ""),
         ("list.yaml", "- a\n- b\n"),
@@ -54,6 +54,13 @@ fn kinds_of_file() {
         "longline.yaml",
         format!("kind: {}", "x".repeat(1 << 20)).as_bytes(),
     );
+    dir
+}
+
+#[test]
+fn kinds_of_file() {
+    let dir = odd_files();
+    let path = dir.path();
     let mut text = String::new();
     for (name, word) in [
         ("empty.yaml", "empty"),

@@ -5,9 +5,8 @@ use crate::cli::{folder, narrows};
 use super::{Case, FLOWS, MACHINE, TRAIN, machine, messages, with};
 
 #[test]
-fn topologies() {
+fn keys_and_names() {
     let m = |from, to| with(MACHINE, from, to);
-    let link = "{from: \"gpu[0-1]\", to: cpu0, use: pcie4-x16}";
     let plain = |rest: &str| with(MACHINE, "use: pcie4-x16", rest);
     let cases = [
         machine(
@@ -31,6 +30,11 @@ fn topologies() {
             &["m.yaml:7", "`pcie4-x16`"],
         ),
         machine(
+            "unknown class",
+            plain("bandwidth: 1 GB/s, class: pci"),
+            &["m.yaml:7", "`pcie`"],
+        ),
+        machine(
             "a link for a device",
             m("epyc-7742", "pcie4-x16"),
             &["m.yaml:4", "not a device but a link"],
@@ -40,6 +44,29 @@ fn topologies() {
             m("to: cpu0", "to: cpu1"),
             &["m.yaml:7", "`cpu1`", "`cpu0`"],
         ),
+        machine(
+            "name with a path",
+            m("name: m", "name: ../m"),
+            &["m.yaml:2", "../m"],
+        ),
+        machine(
+            "no name at all",
+            m("name: m", "name: \"\""),
+            &["m.yaml:2", "name"],
+        ),
+        machine(
+            "replaces nothing",
+            m("devices:", "replace: {a100: h100-pcie-80gb}\ndevices:"),
+            &["m.yaml:3", "a100"],
+        ),
+    ];
+    snapshot!(messages(&cases));
+}
+
+#[test]
+fn what_stands_twice() {
+    let m = |from, to| with(MACHINE, from, to);
+    let cases = [
         machine(
             "duplicate device",
             m("cpu0: epyc-7742", "gpu1: epyc-7742"),
@@ -55,6 +82,16 @@ fn topologies() {
             m("links:", "name: n\nlinks:"),
             &["m.yaml:6", "name"],
         ),
+    ];
+    snapshot!(messages(&cases));
+}
+
+#[test]
+fn wires() {
+    let m = |from, to| with(MACHINE, from, to);
+    let link = "{from: \"gpu[0-1]\", to: cpu0, use: pcie4-x16}";
+    let plain = |rest: &str| with(MACHINE, "use: pcie4-x16", rest);
+    let cases = [
         machine(
             "wired to itself",
             m(link, "{from: cpu0, to: cpu0, use: pcie4-x16}"),
@@ -75,6 +112,39 @@ fn topologies() {
             plain("use: pcie4-x16, bandwidth: 1 GB/s"),
             &["m.yaml:7", "`bandwidth`"],
         ),
+        machine(
+            "zero links",
+            m("pcie4-x16}", "pcie4-x16, count: 0}"),
+            &["m.yaml:7", "1 to 1024"],
+        ),
+        machine(
+            "negative count",
+            m("pcie4-x16}", "pcie4-x16, count: -1}"),
+            &["m.yaml:7", "-1"],
+        ),
+        machine(
+            "fraction",
+            m("pcie4-x16}", "pcie4-x16, count: 1.5}"),
+            &["m.yaml:7", "1.5"],
+        ),
+        machine(
+            "word for a count",
+            m("pcie4-x16}", "pcie4-x16, count: two}"),
+            &["m.yaml:7", "two"],
+        ),
+        machine(
+            "huge count",
+            m("pcie4-x16}", "pcie4-x16, count: 99999999999}"),
+            &["m.yaml:7"],
+        ),
+    ];
+    snapshot!(messages(&cases));
+}
+
+#[test]
+fn bandwidths() {
+    let plain = |rest: &str| with(MACHINE, "use: pcie4-x16", rest);
+    let cases = [
         machine(
             "missing unit",
             plain("bandwidth: 26"),
@@ -118,36 +188,15 @@ fn topologies() {
             &["m.yaml:7", "absurdly"],
         ),
         machine("bare NaN", plain("bandwidth: .nan"), &["m.yaml:7"]),
-        machine(
-            "zero links",
-            m("pcie4-x16}", "pcie4-x16, count: 0}"),
-            &["m.yaml:7", "1 to 1024"],
-        ),
-        machine(
-            "negative count",
-            m("pcie4-x16}", "pcie4-x16, count: -1}"),
-            &["m.yaml:7", "-1"],
-        ),
-        machine(
-            "fraction",
-            m("pcie4-x16}", "pcie4-x16, count: 1.5}"),
-            &["m.yaml:7", "1.5"],
-        ),
-        machine(
-            "word for a count",
-            m("pcie4-x16}", "pcie4-x16, count: two}"),
-            &["m.yaml:7", "two"],
-        ),
-        machine(
-            "huge count",
-            m("pcie4-x16}", "pcie4-x16, count: 99999999999}"),
-            &["m.yaml:7"],
-        ),
-        machine(
-            "unknown class",
-            plain("bandwidth: 1 GB/s, class: pci"),
-            &["m.yaml:7", "`pcie`"],
-        ),
+    ];
+    snapshot!(messages(&cases));
+}
+
+#[test]
+fn parts_of_a_file() {
+    let m = |from, to| with(MACHINE, from, to);
+    let link = "{from: \"gpu[0-1]\", to: cpu0, use: pcie4-x16}";
+    let cases = [
         machine(
             "no devices",
             "kind: topology\nname: m\n".into(),
@@ -169,6 +218,17 @@ fn topologies() {
             m("  cpu0: epyc-7742\n  gpu[0-1]: a100-pcie-80gb\n", ""),
             &["m.yaml"],
         ),
+        machine("tab", m("  cpu0", "\tcpu0"), &["m.yaml:4"]),
+        machine("open quote", m("name: m", "name: \"m"), &["m.yaml"]),
+        machine("open brace", m("pcie4-x16}", "pcie4-x16"), &["m.yaml"]),
+    ];
+    snapshot!(messages(&cases));
+}
+
+#[test]
+fn ranges() {
+    let m = |from, to| with(MACHINE, from, to);
+    let cases = [
         machine(
             "bad range",
             m("gpu[0-1]:", "gpu[1-0]:"),
@@ -194,35 +254,20 @@ fn topologies() {
             m("cpu0: epyc", "cpu 0: epyc"),
             &["m.yaml:4", "cpu 0"],
         ),
-        machine("tab", m("  cpu0", "\tcpu0"), &["m.yaml:4"]),
-        machine("open quote", m("name: m", "name: \"m"), &["m.yaml"]),
-        machine("open brace", m("pcie4-x16}", "pcie4-x16"), &["m.yaml"]),
-        machine(
-            "name with a path",
-            m("name: m", "name: ../m"),
-            &["m.yaml:2", "../m"],
-        ),
-        machine(
-            "no name at all",
-            m("name: m", "name: \"\""),
-            &["m.yaml:2", "name"],
-        ),
-        machine(
-            "replaces nothing",
-            m("devices:", "replace: {a100: h100-pcie-80gb}\ndevices:"),
-            &["m.yaml:3", "a100"],
-        ),
     ];
     snapshot!(messages(&cases));
 }
 
+/// A case of a condition of the machine.
+fn under<'a>(what: &'a str, line: &str, words: &[&'a str]) -> Case<'a> {
+    machine(what, format!("{MACHINE}conditions:\n  - {line}\n"), words)
+}
+
+/// Where that condition stands.
+const FIRST: &str = "m.yaml:9";
+
 #[test]
-fn conditions() {
-    let under = |what, line: &str, words: &[&'static str]| {
-        let text = format!("{MACHINE}conditions:\n  - {line}\n");
-        machine(what, text, words)
-    };
-    let first = "m.yaml:9";
+fn kinds_of_condition() {
     let argument = Case {
         what: "on the command line",
         files: vec![("w.yaml", TRAIN.into())],
@@ -239,94 +284,28 @@ fn conditions() {
         under(
             "no kind",
             "{compute: 0.5}",
-            &[first, "slow", "failed", "jitter"],
+            &[FIRST, "slow", "failed", "jitter"],
         ),
         under(
             "two kinds",
             "{slow: gpu0, failed: gpu1}",
-            &[first, "one of"],
+            &[FIRST, "one of"],
         ),
-        under("unknown kind", "{slw: gpu0}", &[first, "`slow`"]),
+        under("unknown kind", "{slw: gpu0}", &[FIRST, "`slow`"]),
         under(
             "unknown device",
             "{slow: gpu7, compute: 0.5}",
-            &[first, "`gpu7`", "gpu0"],
-        ),
-        under(
-            "no amount",
-            "{slow: gpu0}",
-            &[first, "compute", "bandwidth"],
-        ),
-        under("no amount of jitter", "{jitter: gpu0}", &[first, "compute"]),
-        under(
-            "more than all",
-            "{slow: gpu0, compute: 1.5}",
-            &[first, "at most 1"],
-        ),
-        under(
-            "nothing left",
-            "{slow: gpu0, memory: 0}",
-            &[first, "above 0"],
-        ),
-        under(
-            "not a number",
-            "{slow: gpu0, compute: half}",
-            &[first, "half"],
-        ),
-        under(
-            "a failed share",
-            "{failed: gpu0, compute: 0.5}",
-            &[first, "`slow`"],
-        ),
-        under(
-            "a link that computes",
-            "{slow: gpu0, to: cpu0, compute: 0.5}",
-            &[first, "link"],
-        ),
-        under(
-            "a slow link of no amount",
-            "{slow: gpu0, to: cpu0}",
-            &[first, "bandwidth"],
-        ),
-        under(
-            "no such link",
-            "{slow: gpu0, to: gpu1, bandwidth: 0.5}",
-            &[first, "cpu0"],
-        ),
-        under(
-            "more than the link",
-            "{slow: gpu0, bandwidth: 900 GB/s}",
-            &[first, "900 GB/s"],
-        ),
-        under(
-            "a bad rate",
-            "{slow: gpu0, bandwidth: 9 GX/s}",
-            &[first, "GX/s"],
-        ),
-        under(
-            "a wide normal",
-            "{jitter: gpu0, compute: 0.5}",
-            &[first, "0.1"],
-        ),
-        under(
-            "jitter of a rate",
-            "{jitter: gpu0, bandwidth: 2 GB/s}",
-            &[first, "deviation"],
-        ),
-        under(
-            "an unknown distribution",
-            "{jitter: gpu0, compute: 0.05, distribution: lognormel}",
-            &[first, "`lognormal`"],
-        ),
-        under(
-            "a seed of nothing",
-            "{slow: gpu0, compute: 0.5, seed: 1}",
-            &[first, "jitter"],
+            &[FIRST, "`gpu7`", "gpu0"],
         ),
         under(
             "a bad range",
             "{slow: \"gpu[1-0]\", compute: 0.5}",
-            &[first, "1-0"],
+            &[FIRST, "1-0"],
+        ),
+        under(
+            "a failed share",
+            "{failed: gpu0, compute: 0.5}",
+            &[FIRST, "`slow`"],
         ),
         under(
             "nothing left to run on",
@@ -339,6 +318,86 @@ fn conditions() {
             &["no path", "gpu0", "gpu1"],
         ),
         argument,
+    ];
+    snapshot!(messages(&cases));
+}
+
+#[test]
+fn amounts_of_conditions() {
+    let cases = [
+        under(
+            "no amount",
+            "{slow: gpu0}",
+            &[FIRST, "compute", "bandwidth"],
+        ),
+        under(
+            "more than all",
+            "{slow: gpu0, compute: 1.5}",
+            &[FIRST, "at most 1"],
+        ),
+        under(
+            "nothing left",
+            "{slow: gpu0, memory: 0}",
+            &[FIRST, "above 0"],
+        ),
+        under(
+            "not a number",
+            "{slow: gpu0, compute: half}",
+            &[FIRST, "half"],
+        ),
+        under(
+            "a link that computes",
+            "{slow: gpu0, to: cpu0, compute: 0.5}",
+            &[FIRST, "link"],
+        ),
+        under(
+            "a slow link of no amount",
+            "{slow: gpu0, to: cpu0}",
+            &[FIRST, "bandwidth"],
+        ),
+        under(
+            "no such link",
+            "{slow: gpu0, to: gpu1, bandwidth: 0.5}",
+            &[FIRST, "cpu0"],
+        ),
+        under(
+            "more than the link",
+            "{slow: gpu0, bandwidth: 900 GB/s}",
+            &[FIRST, "900 GB/s"],
+        ),
+        under(
+            "a bad rate",
+            "{slow: gpu0, bandwidth: 9 GX/s}",
+            &[FIRST, "GX/s"],
+        ),
+    ];
+    snapshot!(messages(&cases));
+}
+
+#[test]
+fn jitter() {
+    let cases = [
+        under("no amount of jitter", "{jitter: gpu0}", &[FIRST, "compute"]),
+        under(
+            "a wide normal",
+            "{jitter: gpu0, compute: 0.5}",
+            &[FIRST, "0.1"],
+        ),
+        under(
+            "jitter of a rate",
+            "{jitter: gpu0, bandwidth: 2 GB/s}",
+            &[FIRST, "deviation"],
+        ),
+        under(
+            "an unknown distribution",
+            "{jitter: gpu0, compute: 0.05, distribution: lognormel}",
+            &[FIRST, "`lognormal`"],
+        ),
+        under(
+            "a seed of nothing",
+            "{slow: gpu0, compute: 0.5, seed: 1}",
+            &[FIRST, "jitter"],
+        ),
     ];
     snapshot!(messages(&cases));
 }
@@ -376,73 +435,75 @@ fn disconnected_groups() {
     snapshot!(messages(&cases));
 }
 
-#[test]
-fn uses() {
-    let used = |name: &str, base: &str| format!("kind: topology\nname: {name}\nuse: {base}\n");
-    let case = |what, files, words: &[&'static str]| Case {
+/// A machine that is a variant of another.
+fn variant(name: &str, base: &str) -> String {
+    format!("kind: topology\nname: {name}\nuse: {base}\n")
+}
+
+/// A machine of a thousand others.
+fn parts(name: &str, base: &str) -> String {
+    format!("kind: topology\nname: {name}\nparts:\n  p[0-999]: {{use: {base}}}\n")
+}
+
+/// A case of files of which the first is shown.
+fn shown<'a>(what: &'a str, files: Vec<(&'a str, String)>, words: &[&'a str]) -> Case<'a> {
+    Case {
         what,
         files,
         args: vec!["topo", "show", "a.yaml"],
         words: words.to_vec(),
-    };
-    let deep = (0..200)
-        .map(|i| (format!("t{i}.yaml"), used("t", &format!("t{}.yaml", i + 1))))
-        .collect::<Vec<_>>();
-    let mut deep: Vec<(&str, String)> = deep.iter().map(|(n, t)| (n.as_str(), t.clone())).collect();
-    deep.push(("a.yaml", used("a", "t0.yaml")));
-    let parts = |name: &str, base: &str| {
-        format!("kind: topology\nname: {name}\nparts:\n  p[0-999]: {{use: {base}}}\n")
-    };
-    let empty = "kind: topology\nname: e\n".to_string();
+    }
+}
+
+#[test]
+fn files_that_lead_to_themselves() {
     let cases = [
-        case(
+        shown(
             "itself",
-            vec![("a.yaml", used("a", "a.yaml"))],
+            vec![("a.yaml", variant("a", "a.yaml"))],
             &["a.yaml:3", "itself", "→"],
         ),
-        case(
+        shown(
             "itself by another way",
-            vec![("a.yaml", used("a", "./x/.././a.yaml")), ("x/y", "".into())],
+            vec![
+                ("a.yaml", variant("a", "./x/.././a.yaml")),
+                ("x/y", "".into()),
+            ],
             &["a.yaml:3", "itself"],
         ),
-        case(
+        shown(
             "two files",
             vec![
-                ("a.yaml", used("a", "b.yaml")),
-                ("b.yaml", used("b", "./a.yaml")),
+                ("a.yaml", variant("a", "b.yaml")),
+                ("b.yaml", variant("b", "./a.yaml")),
             ],
             &["b.yaml:3", "itself", "a.yaml → b.yaml"],
         ),
-        case(
+        shown(
             "parts",
             vec![("a.yaml", parts("a", "a.yaml"))],
             &["a.yaml:4", "itself"],
         ),
-        case(
-            "unknown base",
-            vec![("a.yaml", used("a", "dgx-a100-80g"))],
-            &["a.yaml:3", "`dgx-a100-80gb`"],
-        ),
-        case(
-            "missing base",
-            vec![("a.yaml", used("a", "b.yaml"))],
-            &["a.yaml:3", "b.yaml"],
-        ),
-        case(
-            "a workload for a base",
-            vec![("a.yaml", used("a", "gpt-1.3b-train"))],
-            &["a.yaml:3", "not a topology"],
-        ),
-        case(
-            "a fault in the base",
-            vec![
-                ("a.yaml", used("a", "b.yaml")),
-                ("b.yaml", with(MACHINE, "pcie4", "pci4")),
-            ],
-            &["b.yaml:7", "pcie"],
-        ),
-        case("many levels", deep, &["nested"]),
-        case(
+    ];
+    snapshot!(messages(&cases));
+}
+
+#[test]
+fn nested_too_deep() {
+    let deep = (0..200)
+        .map(|i| {
+            (
+                format!("t{i}.yaml"),
+                variant("t", &format!("t{}.yaml", i + 1)),
+            )
+        })
+        .collect::<Vec<_>>();
+    let mut deep: Vec<(&str, String)> = deep.iter().map(|(n, t)| (n.as_str(), t.clone())).collect();
+    deep.push(("a.yaml", variant("a", "t0.yaml")));
+    let empty = "kind: topology\nname: e\n".to_string();
+    let cases = [
+        shown("many levels", deep, &["nested"]),
+        shown(
             "parts of parts of nothing",
             vec![
                 ("a.yaml", parts("a", "b.yaml")),
@@ -452,6 +513,36 @@ fn uses() {
                 ("e.yaml", empty),
             ],
             &["yaml:4", "parts"],
+        ),
+    ];
+    snapshot!(messages(&cases));
+}
+
+#[test]
+fn bases() {
+    let cases = [
+        shown(
+            "unknown base",
+            vec![("a.yaml", variant("a", "dgx-a100-80g"))],
+            &["a.yaml:3", "`dgx-a100-80gb`"],
+        ),
+        shown(
+            "missing base",
+            vec![("a.yaml", variant("a", "b.yaml"))],
+            &["a.yaml:3", "b.yaml"],
+        ),
+        shown(
+            "a workload for a base",
+            vec![("a.yaml", variant("a", "gpt-1.3b-train"))],
+            &["a.yaml:3", "not a topology"],
+        ),
+        shown(
+            "a fault in the base",
+            vec![
+                ("a.yaml", variant("a", "b.yaml")),
+                ("b.yaml", with(MACHINE, "pcie4", "pci4")),
+            ],
+            &["b.yaml:7", "pcie"],
         ),
     ];
     snapshot!(messages(&cases));
@@ -489,4 +580,34 @@ fn large_machines_end_in_time() {
         "{}",
         run.stderr
     );
+}
+
+/// Copies that the command line asks for: the messages speak of the machine's own file, for there
+/// is no other.
+#[test]
+fn copies_on_the_command_line() {
+    let case = |what, text: String, words: &[&'static str]| Case {
+        what,
+        files: vec![("m.yaml", text)],
+        args: vec!["collective", "all-reduce", "m.yaml", "--nodes", "2"],
+        words: words.to_vec(),
+    };
+    let network = "network: {kind: rail-optimised, link: ib-ndr}\ndevices";
+    let cases = [
+        case(
+            "no network",
+            MACHINE.into(),
+            &["m.yaml:2", "`network:", "NICs"],
+        ),
+        case(
+            "no NICs",
+            with(MACHINE, "devices", network),
+            &["m.yaml:2", "node0.gpu0", "node1.gpu0"],
+        ),
+        Case {
+            args: vec!["collective", "all-reduce", "mac-m1", "--nodes", "2"],
+            ..case("shipped", MACHINE.into(), &["catalogue:/mac-m1.yaml"])
+        },
+    ];
+    snapshot!(messages(&cases));
 }

@@ -21,9 +21,8 @@ fn layers_of_stages() {
 }
 
 #[test]
-fn workloads() {
+fn keys_and_names() {
     let t = |from, to| with(TRAIN, from, to);
-    let i = |from, to| with(INFER, from, to);
     let add = |text: &str| format!("{TRAIN}{text}");
     let cases = [
         workload(
@@ -76,6 +75,14 @@ fn workloads() {
             t("training", "trainig"),
             &["w.yaml:1", "`training`"],
         ),
+    ];
+    snapshot!(messages(&cases));
+}
+
+#[test]
+fn lengths_of_sequences() {
+    let t = |from, to| with(TRAIN, from, to);
+    let cases = [
         workload(
             "sequence 0",
             t("512", "0"),
@@ -106,6 +113,15 @@ fn workloads() {
         workload("sequence infinite", t("512", ".inf"), &["w.yaml:5"]),
         workload("sequence a list", t("512", "[512]"), &["w.yaml:5"]),
         workload("sequence empty", t(" 512", ""), &["w.yaml:5"]),
+    ];
+    snapshot!(messages(&cases));
+}
+
+#[test]
+fn numbers_of_a_step() {
+    let t = |from, to| with(TRAIN, from, to);
+    let add = |text: &str| format!("{TRAIN}{text}");
+    let cases = [
         workload(
             "micro batch 0",
             t("micro_batch: 1", "micro_batch: 0"),
@@ -143,6 +159,14 @@ fn workloads() {
             add("recompute: ful\n"),
             &["w.yaml:8", "`full`"],
         ),
+    ];
+    snapshot!(messages(&cases));
+}
+
+#[test]
+fn degrees() {
+    let add = |text: &str| format!("{TRAIN}{text}");
+    let cases = [
         workload(
             "tensor 0",
             add("parallel: {tensor: 0}\n"),
@@ -174,6 +198,14 @@ fn workloads() {
             &["w.yaml:8", "`tensor`"],
         ),
         workload("parallel a number", add("parallel: 8\n"), &["w.yaml:8"]),
+    ];
+    snapshot!(messages(&cases));
+}
+
+#[test]
+fn batches_of_requests() {
+    let i = |from, to| with(INFER, from, to);
+    let cases = [
         workload(
             "prompt 0",
             i("prompt: 128", "prompt: 0"),
@@ -190,6 +222,13 @@ fn workloads() {
             &["w.yaml:7", "output"],
         ),
         workload("batch 0", i("batch: 1", "batch: 0"), &["w.yaml:5", "batch"]),
+    ];
+    snapshot!(messages(&cases));
+}
+
+#[test]
+fn flows() {
+    let cases = [
         workload(
             "no flows",
             "kind: flows\nname: f\n".into(),
