@@ -40,6 +40,12 @@ const MIN_ROWS: u64 = 16;
 /// the prompts of H100 and RTX 4090 (calibration set).
 const FILL_CONTEXT: f64 = 64.0;
 
+/// How much longer than the mean the last piece of a prompt keeps its unit busy, in differences of the
+/// longest from the mean: under a causal mask the last rows see twice the context of the middle ones.
+/// Fitted on the 87 prompts of the calibration set, flat from 1.3 to 1.6: mean |log error| 0.059, and
+/// 0.065 with equal pieces.
+const UNEVEN_TAIL: f64 = 1.3;
+
 /// Kernels of a decoding step: plan the parts, write the new keys, attend, join the parts. The
 /// floor of the decoding rows (calibration set) is 12 us on RTX PRO 6000 and 14 us on A100.
 const DECODE_KERNELS: f64 = 5.0;
@@ -205,23 +211,35 @@ impl Attention {
         if self.decoding() && !self.backward {
             filled(items, device.units)
         } else {
-            occupancy(items, device)
+            occupancy(items, device).min(self.evenness(items, device))
         }
     }
 
-    /// Computed over useful operations: rows up to the instruction's size, and the half of the
-    /// diagonal blocks that the mask throws away.
-    fn padding(&self, device: &Device<'_>) -> f64 {
-        let (query, context) = (self.query as f64, self.seen() as f64);
-        let visible = if self.window.is_some() {
+    /// Share of the units in use where pieces of work are not equal, in (0, 1\].
+    fn evenness(&self, items: u64, device: &Device<'_>) -> f64 {
+        if !device.has(Mechanism::Waves) {
+            return 1.0;
+        }
+        let most = self.window.unwrap_or(self.context).min(self.context) as f64;
+        let mean = self.computed(device) / self.query as f64;
+        let longest = most + device.if_has(Mechanism::Fill, FILL_CONTEXT, 0.0);
+        let load = items as f64 / device.units as f64;
+        load / (load + UNEVEN_TAIL * (longest / mean - 1.0).max(0.0))
+    }
+
+    /// Pairs of tokens that are to attend to each other, of one head.
+    fn visible(&self) -> f64 {
+        if self.window.is_some() {
             pairs_in_window(self.query, self.context, self.window)
         } else {
             visible_pairs(self.query, self.context, self.causal)
-        };
-        if self.decoding() {
-            let rows = (self.query * self.group()) as f64;
-            return rows.max(MIN_ROWS as f64) / rows * (query * context / visible);
         }
+    }
+
+    /// Pairs that a prompt's kernel takes the time of: the half of the diagonal blocks that the mask
+    /// throws away, and what could have been attended to while each piece of work starts and ends.
+    fn computed(&self, device: &Device<'_>) -> f64 {
+        let (query, context) = (self.query as f64, self.seen() as f64);
         let diagonal = if self.causal {
             query * self.query.min(BLOCK_CONTEXT) as f64 / 2.0
         } else {
@@ -231,7 +249,18 @@ impl Attention {
         let cut = self.window.is_some_and(|window| window < self.context);
         let edges = if cut { 2.0 } else { 1.0 };
         let fill = query * device.if_has(Mechanism::Fill, FILL_CONTEXT, 0.0);
-        ((visible + edges * diagonal).min(query * context) + fill) / visible
+        (self.visible() + edges * diagonal).min(query * context) + fill
+    }
+
+    /// Computed over useful operations: rows up to the instruction's size, and what a prompt's kernel
+    /// computes in vain.
+    fn padding(&self, device: &Device<'_>) -> f64 {
+        if self.decoding() {
+            let rows = (self.query * self.group()) as f64;
+            let all = self.query as f64 * self.seen() as f64;
+            return rows.max(MIN_ROWS as f64) / rows * (all / self.visible());
+        }
+        self.computed(device) / self.visible()
     }
 
     /// VRAM traffic as a plain stream's \[B\]. Prompts find what was just written in the cache;
@@ -304,6 +333,36 @@ mod tests {
     }
 
     #[test]
+    fn rows_under_a_mask_are_uneven_pieces() {
+        let gpu = a100();
+        let device = Device::of_gpu(&gpu);
+        let share = |context, causal| {
+            let a = Attention {
+                batch: 1,
+                query: 512,
+                context,
+                heads: 32,
+                kv_heads: 8,
+                dims: [128, 128],
+                causal,
+                window: None,
+                backward: false,
+                precision: Precision::Bf16,
+                token_bytes: 4096.0,
+                flops: 1.0,
+            };
+            a.evenness(a.work_items(&device), &device)
+        };
+        // 256 pieces on 108 units, the longest 512 tokens where the mean is 256.5, each with 64 of the
+        // diagonal or the start.
+        let load = 256.0 / 108.0;
+        let excess = (512.0 + 64.0) / (256.5 + 64.0 + 64.0) - 1.0;
+        assert!((share(512, true) - load / (load + 1.3 * excess)).abs() < 1e-12);
+        assert!(share(8192, true) > 0.97);
+        assert_eq!(share(512, false), 1.0);
+    }
+
+    #[test]
     fn long_prompts_run_at_the_fused_rate() {
         let forward = cost(4, 16384, 16384, true, false);
         let ratio = forward.alone_s(BANDWIDTH) * RATE * FORWARD / forward.flops;
@@ -311,7 +370,7 @@ mod tests {
         let backward = cost(4, 16384, 16384, true, true);
         assert_eq!(backward.flops, 2.5 * forward.flops);
         let ratio = backward.alone_s(BANDWIDTH) * RATE * FORWARD * BACKWARD / backward.flops;
-        assert!((1.0..1.02).contains(&ratio), "{ratio}");
+        assert!((1.0..1.03).contains(&ratio), "{ratio}");
     }
 
     #[test]
