@@ -360,6 +360,8 @@ mod tests {
         assert!((share(512, true) - load / (load + 1.3 * excess)).abs() < 1e-12);
         assert!(share(8192, true) > 0.97);
         assert_eq!(share(512, false), 1.0);
+        let busy = cost(1, 512, 512, true, false).compute_share;
+        assert_eq!(busy, share(512, true));
     }
 
     #[test]

@@ -365,6 +365,7 @@ fn output_bytes(precision: Precision) -> f64 {
 mod tests {
     use super::super::examples::{a100, figure};
     use super::*;
+    use crate::units::FlopsPerSecond;
     use proptest::prelude::*;
 
     const RATE: f64 = 312e12 * 0.87;
@@ -527,6 +528,21 @@ mod tests {
             ..Gemm::plain(sides, Precision::Bf16)
         };
         assert_eq!(lacking, cost(unpacked, &device));
+    }
+
+    #[test]
+    fn a_unit_draws_few_bytes_of_numbers_of_four_bits() {
+        let mut gpu = a100();
+        gpu.compute.peak.fp4 = Some(figure(FlopsPerSecond(4.0 * 312e12)));
+        let mut units = |bandwidth| {
+            gpu.memory.bandwidth.value.0 = bandwidth;
+            let product = Gemm::plain([1, 4096, 4096, 1], Precision::Fp4);
+            product.units_for_bandwidth(&Device::of_gpu(&gpu))
+        };
+        // 108 units draw 15.5 B each in each of 1.41 billion clocks: 2.36 TB/s.
+        let all = 108.0 * 15.5 * 1.41e9;
+        assert!((units(2.0 * all / 0.9) - 2.0).abs() < 1e-12);
+        assert_eq!(units(0.1 * all), 0.5);
     }
 
     proptest! {

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use super::account::Account;
 use super::builder::Builder;
-use super::range::{check_tokens, stand_ins, within};
+use super::device_facts::device_facts;
+use super::range::{check_tokens, within};
 use super::setting::{Setting, Written};
 use super::task::{Phase, Plan, Unit};
 use super::training::run_steps;
@@ -67,7 +68,7 @@ pub(super) fn plan(
                 ("requests".into(), requests),
                 ("framework".into(), spec.framework.value.clone()),
             ],
-            stand_ins(fabric, placement, spec.precision.value),
+            device_facts(fabric, placement, spec.precision.value),
         ]
         .concat(),
         gpus: placement.gpus(),

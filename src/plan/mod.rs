@@ -6,6 +6,7 @@
 
 mod account;
 mod builder;
+mod device_facts;
 mod flows;
 mod gradients;
 mod inference;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::placement::Placement;
 use crate::fabric::Fabric;
-use crate::kernel::{Device, format_name};
+use crate::kernel::Device;
 use crate::spec::{Diagnostic, Precision, Source, Spanned};
 
 /// Whether every GPU computes in a format or in one that stands in for it.
@@ -18,32 +18,6 @@ pub(super) fn check_precision(
     gpus.filter_map(|id| fabric.topology.device(*id).gpu())
         .try_for_each(|gpu| Device::of_gpu(gpu).runs_as(precision.value).map(|_| ()))
         .map_err(|e| Diagnostic::new(e.to_string()).at(source.place(precision)))
-}
-
-/// A fact for every kind of GPU that computes in another format than the one asked for.
-pub(super) fn stand_ins(
-    fabric: &Fabric,
-    placement: &Placement,
-    precision: Precision,
-) -> Vec<(String, String)> {
-    let mut facts: Vec<(String, String)> = Vec::new();
-    for gpu in placement
-        .ranks
-        .iter()
-        .filter_map(|id| fabric.topology.device(*id).gpu())
-    {
-        match Device::of_gpu(gpu).runs_as(precision) {
-            Ok(other) if other != precision => {
-                let wanted = format_name(precision);
-                let why = format!("{} ({} has no {wanted})", format_name(other), gpu.name);
-                if facts.iter().all(|(_, known)| *known != why) {
-                    facts.push(("runs as".into(), why));
-                }
-            }
-            _ => {}
-        }
-    }
-    facts
 }
 
 /// Most tokens of one pass on one rank: far above any job and low enough for whole numbers.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::account::Account;
 use super::builder::{Builder, Group};
+use super::device_facts::device_facts;
 use super::gradients::Buckets;
 use super::pipeline::{Parts, Pipeline};
 use super::placement::Placement;
-use super::range::{check_tokens, stand_ins, within};
+use super::range::{check_tokens, within};
 use super::setting::{Setting, Written};
 use super::sharded::Sharded;
 use super::task::{Phase, Plan, Unit};
@@ -94,7 +95,7 @@ pub(super) fn plan_unfolded(
         unit: Unit::Tokens,
         facts: [
             facts(spec, &job, &placement),
-            stand_ins(fabric, &placement, spec.precision.value),
+            device_facts(fabric, &placement, spec.precision.value),
         ]
         .concat(),
         gpus: placement.gpus(),

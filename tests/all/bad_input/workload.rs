@@ -323,3 +323,17 @@ fn what_does_not_fit_says_who_needs_what() {
         assert!(all.contains(words), "{words}: {all}");
     }
 }
+
+#[test]
+fn memory_behind_a_code_is_not_there() {
+    let dir = folder(&[]);
+    let run = narrows(dir.path(), &["run", "handbuilt-8x-a40", "llama2-7b-train"]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    let all = format!("{}{}", run.stdout, run.stderr);
+    for words in [
+        " GiB needed, 45 GiB there",
+        "memory 45 GiB of 48 GiB (a40 keeps an error-correcting code in the rest)",
+    ] {
+        assert!(all.contains(words), "{words}: {all}");
+    }
+}
