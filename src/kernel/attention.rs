@@ -40,10 +40,10 @@ const MIN_ROWS: u64 = 16;
 /// the prompts of H100 and RTX 4090 (calibration set).
 const FILL_CONTEXT: f64 = 64.0;
 
-/// How much longer than the mean the last piece of a prompt keeps its unit busy, in differences of the
-/// longest from the mean: under a causal mask the last rows see twice the context of the middle ones.
-/// Fitted on the 87 prompts of the calibration set, flat from 1.3 to 1.6: mean |log error| 0.059, and
-/// 0.065 with equal pieces.
+/// How much longer than the mean the last piece of a prompt keeps its unit busy, in differences of
+/// the longest from the mean: under a causal mask the last rows see twice the context of the middle
+/// ones. Fitted on the 87 prompts of the calibration set, flat from 1.3 to 1.6: mean |log error|
+/// 0.059, and 0.065 with equal pieces.
 const UNEVEN_TAIL: f64 = 1.3;
 
 /// Kernels of a decoding step: plan the parts, write the new keys, attend, join the parts. The
@@ -236,8 +236,9 @@ impl Attention {
         }
     }
 
-    /// Pairs that a prompt's kernel takes the time of: the half of the diagonal blocks that the mask
-    /// throws away, and what could have been attended to while each piece of work starts and ends.
+    /// Pairs that a prompt's kernel takes the time of: the half of the diagonal blocks that the
+    /// mask throws away, and what could have been attended to while each piece of work starts and
+    /// ends.
     fn computed(&self, device: &Device<'_>) -> f64 {
         let (query, context) = (self.query as f64, self.seen() as f64);
         let diagonal = if self.causal {
@@ -252,8 +253,8 @@ impl Attention {
         (self.visible() + edges * diagonal).min(query * context) + fill
     }
 
-    /// Computed over useful operations: rows up to the instruction's size, and what a prompt's kernel
-    /// computes in vain.
+    /// Computed over useful operations: rows up to the instruction's size, and what a prompt's
+    /// kernel computes in vain.
     fn padding(&self, device: &Device<'_>) -> f64 {
         if self.decoding() {
             let rows = (self.query * self.group()) as f64;
@@ -353,8 +354,8 @@ mod tests {
             };
             a.evenness(a.work_items(&device), &device)
         };
-        // 256 pieces on 108 units, the longest 512 tokens where the mean is 256.5, each with 64 of the
-        // diagonal or the start.
+        // 256 pieces on 108 units, the longest 512 tokens where the mean is 256.5, each with 64 of
+        // the diagonal or the start.
         let load = 256.0 / 108.0;
         let excess = (512.0 + 64.0) / (256.5 + 64.0 + 64.0) - 1.0;
         assert!((share(512, true) - load / (load + 1.3 * excess)).abs() < 1e-12);
