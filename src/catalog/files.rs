@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use super::entry::{AnyDevice, Entry};
 use super::load::read_file;
-use crate::spec::{Diagnostic, FamilySpec, Kind, Source, parse, read_kind, read_name};
+use crate::spec::{
+    Diagnostic, FamilySpec, Kind, Source, parse, read_architecture, read_kind, read_name,
+};
 
 static DATA: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/catalog/data");
 static TOPOLOGIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/topologies");
@@ -138,8 +140,14 @@ impl Catalog {
     /// # Errors
     /// There is none of that name, or its file does not parse.
     pub fn get<T: Entry>(&self, name: &str) -> Result<Arc<T>, Diagnostic> {
-        let entry: T = parse(&self.source::<T>(name)?)?;
-        entry.complete(self).map(Arc::new)
+        let source = self.source::<T>(name)?;
+        let entry: T = parse(&source)?;
+        // What another file would have to complete goes by the architecture.
+        let placed = |diagnostic: Diagnostic| match read_architecture(&source) {
+            Ok(known) if diagnostic.place.is_none() => diagnostic.at(source.place(&known)),
+            _ => diagnostic,
+        };
+        entry.complete(self).map(Arc::new).map_err(placed)
     }
 
     /// The family that speaks for an architecture.

@@ -199,6 +199,24 @@ fn device(known: &AnyDevice) -> Result<Device<'_>, Diagnostic> {
     }
 }
 
+/// What a device's family says in its place, if anything: of the share of a matrix peak and that of
+/// the bandwidth, given the source of each.
+fn from_family([products, streams]: [&String; 2]) -> Option<String> {
+    let family = |source: &String| source.starts_with("family ");
+    match (family(products), family(streams)) {
+        (true, true) => Some(format!(
+            "not measured itself; what kernels reach is taken from the {products}"
+        )),
+        (true, false) => Some(format!(
+            "what products reach was not measured and is taken from the {products}"
+        )),
+        (false, true) => Some(format!(
+            "what its memory reaches was not measured and is taken from the {streams}"
+        )),
+        (false, false) => None,
+    }
+}
+
 /// What is not measured of a device, and formats that run as another.
 fn notes(known: &[AnyDevice], records: &[KernelRecord], unseen: &AccuracySpec) -> String {
     let mut lines = Vec::new();
@@ -214,11 +232,9 @@ fn notes(known: &[AnyDevice], records: &[KernelRecord], unseen: &AccuracySpec) -
             }
             AnyDevice::Switch(_) => continue,
         };
-        // The share of a matrix peak or of the bandwidth, whichever the file leaves out first.
-        if let Some(family) = sources.iter().find(|source| source.starts_with("family ")) {
+        if let Some(what) = from_family(sources) {
             lines.push(format!(
-                "{name}: not measured itself; what kernels reach is taken from the {family}; \
-                 measured devices treated so are {} off (median)",
+                "{name}: {what}; measured devices treated so are {} off (median)",
                 crate::units::percent(unseen.median_error.value)
             ));
         }

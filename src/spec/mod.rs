@@ -38,7 +38,8 @@ pub use model::{Activation, ModelSpec, Norm, Position};
 pub use name_or::NameOr;
 pub use ordered::Ordered;
 pub use read::{
-    Kind, MAX_FILE_BYTES, Source, Spanned, parse, read_kind, read_name, too_large, wrong_type,
+    Kind, MAX_FILE_BYTES, Source, Spanned, parse, read_architecture, read_kind, read_name,
+    too_large, wrong_type,
 };
 pub use topology::{
     DeviceUse, DragonflySpec, FabricKind, FabricSpec, LinkUse, NetworkSpec, NodesSpec, PartSpec,

@@ -110,6 +110,12 @@ struct NameLine {
     name: Option<Spanned<String>>,
 }
 
+/// Only the `architecture:` line of a device's file.
+#[derive(serde::Deserialize)]
+struct ArchitectureLine {
+    architecture: Spanned<String>,
+}
+
 /// The largest file that is read; a workload or topology of this size is a mistake.
 pub const MAX_FILE_BYTES: usize = 16 << 20;
 
@@ -127,6 +133,14 @@ pub fn read_kind(source: &Arc<Source>) -> Result<Kind, Diagnostic> {
 /// It is no valid YAML mapping, or its name is no text.
 pub fn read_name(source: &Arc<Source>) -> Result<Option<Spanned<String>>, Diagnostic> {
     parse::<NameLine>(source).map(|line| line.name)
+}
+
+/// The `architecture:` of a device's file.
+///
+/// # Errors
+/// It is no valid YAML mapping, or has no architecture.
+pub fn read_architecture(source: &Arc<Source>) -> Result<Spanned<String>, Diagnostic> {
+    parse::<ArchitectureLine>(source).map(|line| line.architecture)
 }
 
 /// Parses a file as `T`.

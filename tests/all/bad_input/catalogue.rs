@@ -152,6 +152,12 @@ fn gpus() {
     let g = "c/card.yaml";
     let cases = [
         case(
+            "family nobody knows",
+            g,
+            with(CARD, "architecture: ampere", "architecture: ampre"),
+            &["c/card.yaml:6", "`ampre`", "`ampere`", "of `card`"],
+        ),
+        case(
             "error-correcting code nobody knows",
             g,
             with(
