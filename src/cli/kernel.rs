@@ -90,6 +90,10 @@ pub struct Args {
     /// waves, reuse, fill, split, tiles, little or collisions.
     #[arg(long, value_name = "MECHANISM")]
     without: Vec<String>,
+    /// Predict products also with an operand of nothing but zeros, which switches no multiplier, so
+    /// that power does not limit the clock.
+    #[arg(long)]
+    zeros: bool,
     /// Draw the devices' rooflines with the operators on them (needs -o).
     #[arg(long, requires = "output")]
     roofline: bool,
@@ -135,7 +139,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
     let whole: Vec<Device<'_>> = known.iter().map(device).collect::<Result<_, _>>()?;
     let missing = args.without.iter().map(|name| mechanism(name));
     let missing: Vec<Mechanism> = missing.collect::<Result<_, _>>()?;
-    let devices = with_cut(&whole, &missing);
+    let devices = variants(&whole, args.zeros, &missing);
     let mut records = Vec::new();
     for device in &devices {
         for (sizes, dims) in &shapes {
@@ -166,14 +170,15 @@ pub(super) fn mechanism(name: &str) -> Result<Mechanism, Diagnostic> {
     })
 }
 
-/// Each device, and behind it the same without each of some mechanisms.
-fn with_cut<'a>(whole: &[Device<'a>], missing: &[Mechanism]) -> Vec<Device<'a>> {
+/// Each device, and behind it the same with zeros and without each of some mechanisms.
+fn variants<'a>(whole: &[Device<'a>], zeros: bool, missing: &[Mechanism]) -> Vec<Device<'a>> {
     let of = |device: &Device<'a>| {
         let device = *device;
+        let zeros = zeros.then(|| device.with_zeros());
         let cut = missing
             .iter()
             .map(move |mechanism| device.without(*mechanism));
-        std::iter::once(device).chain(cut)
+        std::iter::once(device).chain(zeros).chain(cut)
     };
     whole.iter().flat_map(of).collect()
 }

@@ -31,23 +31,6 @@ pub const FORMATS: [Precision; 8] = [
 /// TFLOP/s (datasheet). Streams are bound by memory long before this matters.
 const MATRIX_PER_VECTOR: f64 = 16.0;
 
-/// How a benchmark ran its kernels, whatever the kernel.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Timing {
-    /// One kernel was timed over and over on the same operands.
-    pub repeated: bool,
-    /// Rate of its large products relative to typical ones with a library of today.
-    pub products: f64,
-    /// Its library multiplied INT8 on vector units although there are matrix units for it.
-    pub int8_on_vector_units: bool,
-    /// The error-correcting code that lies beside the data was switched off.
-    pub ecc_off: bool,
-}
-
-/// Products of a vector instruction on INT8 for one on FP32 (`dp4a`: compute capability 6.1 and
-/// later).
-const DP4A_PRODUCTS: f64 = 4.0;
-
 /// A device's figures as kernels need them; a few hundred bytes, cheap to make.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Device<'a> {
@@ -58,15 +41,15 @@ pub struct Device<'a> {
     /// Clock \[Hz\].
     pub clock_hz: f64,
     /// Datasheet rates by format, in the order of [`FORMATS`] \[FLOP/s\]; 0 for none.
-    peaks: [f64; 8],
+    pub(super) peaks: [f64; 8],
     /// Share of each that a large product reaches.
-    shares: [f64; 8],
+    pub(super) shares: [f64; 8],
     /// Memory bandwidth that a large stream reaches \[B/s\].
     pub bandwidth: f64,
     /// The datasheet's \[B/s\].
     sheet_bandwidth: f64,
     /// Share of the bandwidth that an error-correcting code beside the data leaves.
-    ecc_share: f64,
+    pub(super) ecc_share: f64,
     /// Last-level cache \[B\].
     pub cache: f64,
     /// Time from one kernel to the next \[s\].
@@ -83,6 +66,10 @@ pub struct Device<'a> {
     pub(super) units_for_bandwidth: f64,
     /// How much faster large products run before the power limit lowers the clock, relative.
     boost: f64,
+    /// How much faster they run where power does not limit the clock, relative.
+    headroom: f64,
+    /// Whether one operand of products is nothing but zeros: no multiplier switches.
+    pub zeros: bool,
     /// Whether a decoder's keys and values were read just before, as where one kernel is timed over
     /// and over: what the cache holds of them is then read from there.
     pub(super) repeated: bool,
@@ -119,6 +106,8 @@ impl<'a> Device<'a> {
                 .as_ref()
                 .map_or(UNITS_FOR_BANDWIDTH, |figure| figure.value),
             boost: compute.boost.as_ref().map_or(0.0, |figure| figure.value),
+            headroom: headroom(gpu),
+            zeros: false,
             repeated: false,
             products: 1.0,
             missing: None,
@@ -153,28 +142,20 @@ impl<'a> Device<'a> {
             balance_reuse: CPU_BALANCE_REUSE,
             units_for_bandwidth: UNITS_FOR_BANDWIDTH,
             boost: 0.0,
+            headroom: 0.0,
+            zeros: false,
             repeated: false,
             products: 1.0,
             missing: None,
         }
     }
 
-    /// The same device as a benchmark saw it.
-    pub fn timed(self, timing: Timing) -> Self {
-        let mut device = Self {
-            repeated: timing.repeated,
-            products: timing.products,
+    /// The same device where one operand of products is nothing but zeros.
+    pub fn with_zeros(self) -> Self {
+        Self {
+            zeros: true,
             ..self
-        };
-        if timing.ecc_off {
-            device.bandwidth /= self.ecc_share;
         }
-        if timing.int8_on_vector_units {
-            let vector = DP4A_PRODUCTS * self.peaks[index(Precision::Fp32)];
-            let int8 = &mut device.peaks[index(Precision::Int8)];
-            *int8 = int8.min(vector);
-        }
-        device
     }
 
     /// The same device in the middle of a workload: its clock has fallen to what the power limit
@@ -184,10 +165,15 @@ impl<'a> Device<'a> {
     }
 
     /// Rate of work that would take so long at the lowered clock, relative to the rate there: the
-    /// clock falls within the time over which power is averaged.
+    /// clock falls within the time over which power is averaged, but not where nothing but zeros is
+    /// multiplied.
     pub(super) fn clock_gain(&self, sustained_s: f64) -> f64 {
-        let boost = self.if_has(Mechanism::Power, self.boost, 0.0);
-        1.0 + boost * POWER_AVERAGE_S / (POWER_AVERAGE_S + sustained_s)
+        let gain = if self.zeros {
+            self.headroom
+        } else {
+            self.boost * POWER_AVERAGE_S / (POWER_AVERAGE_S + sustained_s)
+        };
+        1.0 + self.if_has(Mechanism::Power, gain, 0.0)
     }
 
     /// The same device as a model without one mechanism sees it.
@@ -324,6 +310,16 @@ impl<'a> Device<'a> {
     }
 }
 
+/// How much faster a GPU's large products run where power does not limit the clock, relative.
+fn headroom(gpu: &GpuSpec) -> f64 {
+    let compute = &gpu.compute;
+    let limited = compute.achievable.value.0;
+    let boost = compute.boost.as_ref().map_or(0.0, |figure| figure.value);
+    let full = compute.at_full_clock.as_ref();
+    full.map_or(0.0, |full| full.value.0 / limited - 1.0)
+        .max(boost)
+}
+
 /// Time of one kernel, repeated as benchmarks repeat it, after which half of the fall of the clock
 /// under a power limit is done \[s\]. Fitted on aicg-0273 to -0320 (L40S, 350 W): products of
 /// 0.5 ms run at 252 TFLOP/s, of 10 ms at 205, of 97 ms at 182. Attention, whose units wait for
@@ -355,7 +351,7 @@ const CPU_WAKE_S: f64 = 3e-6;
 const CPU_ATTENTION: f64 = 0.5;
 
 /// Place in [`FORMATS`].
-fn index(precision: Precision) -> usize {
+pub(super) fn index(precision: Precision) -> usize {
     precision as usize
 }
 
@@ -390,7 +386,6 @@ pub fn format_name(precision: Precision) -> &'static str {
 mod tests {
     use super::super::examples::{a100, figure};
     use super::*;
-    use crate::spec::Ecc;
 
     #[test]
     fn formats_stand_at_their_index() {
@@ -417,44 +412,19 @@ mod tests {
     }
 
     #[test]
-    fn an_old_library_multiplies_int8_four_at_a_time_on_vector_units() {
+    fn zeros_switch_no_multiplier_and_run_at_the_full_clock() {
+        let gain = |gpu: &GpuSpec| Device::of_gpu(gpu).busy().with_zeros().clock_gain(1.0);
         let mut gpu = a100();
-        gpu.compute.peak.int8 = gpu.compute.peak.bf16.clone();
+        assert_eq!(gain(&gpu), 1.0);
+        gpu.compute.boost = Some(figure(0.3));
+        assert_eq!(gain(&gpu), 1.3);
+        let full = crate::spec::PeakShare(1.5 * gpu.compute.achievable.value.0);
+        gpu.compute.at_full_clock = Some(figure(full));
+        assert_eq!(gain(&gpu), 1.5);
         let device = Device::of_gpu(&gpu);
-        let timing = Timing {
-            repeated: true,
-            products: 0.9,
-            int8_on_vector_units: true,
-            ecc_off: false,
-        };
-        let timed = device.timed(timing);
-        assert_eq!(timed.peak(Precision::Int8), Ok(4.0 * 19.5e12));
-        assert_eq!(timed.peak(Precision::Bf16), device.peak(Precision::Bf16));
-        assert!(timed.repeated);
-        let new = Timing {
-            int8_on_vector_units: false,
-            ..timing
-        };
-        assert_eq!(device.timed(new).peak(Precision::Int8), Ok(312e12));
-    }
-
-    #[test]
-    fn without_the_code_beside_the_data_all_of_the_bandwidth_is_left() {
-        let mut gpu = a100();
-        let off = Timing {
-            repeated: false,
-            products: 1.0,
-            int8_on_vector_units: false,
-            ecc_off: true,
-        };
-        let ratio = |gpu: &GpuSpec| {
-            let device = Device::of_gpu(gpu);
-            device.timed(off).bandwidth / device.bandwidth
-        };
-        assert_eq!(ratio(&gpu), 1.0);
-        gpu.memory.ecc = Some(figure(Ecc::Inline));
-        let left = gpu.memory.ecc_share();
-        assert!(left < 0.95 && (ratio(&gpu) * left - 1.0).abs() < 1e-12);
+        assert!(device.clock_gain(1.0) < 1.01);
+        let blind = device.with_zeros().without(Mechanism::Power);
+        assert_eq!(blind.clock_gain(1.0), 1.0);
     }
 
     #[test]

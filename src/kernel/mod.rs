@@ -13,9 +13,11 @@ mod gemm;
 mod mechanism;
 mod share;
 mod stream;
+mod timing;
 
-pub use device::{Device, FORMATS, Timing, Unsupported, format_name, peak, vram_bandwidth};
+pub use device::{Device, FORMATS, Unsupported, format_name, peak, vram_bandwidth};
 pub use mechanism::Mechanism;
+pub use timing::Timing;
 
 use crate::model::{Operator, Shape};
 use crate::spec::GpuSpec;

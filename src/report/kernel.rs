@@ -87,11 +87,12 @@ pub fn record(
     })
 }
 
-/// A device's name, and what is taken out of its model.
+/// A device's name, and what is special about what it does or taken out of its model.
 fn label(device: &Device<'_>) -> String {
+    let zeros = if device.zeros { " with zeros" } else { "" };
     match device.missing() {
-        None => device.name.to_string(),
-        Some(mechanism) => format!("{} without {}", device.name, mechanism.name()),
+        None => format!("{}{zeros}", device.name),
+        Some(mechanism) => format!("{}{zeros} without {}", device.name, mechanism.name()),
     }
 }
 

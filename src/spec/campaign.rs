@@ -4,6 +4,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 use super::figure::{Figure, above_zero_if_any};
+use super::workload::Precision;
 use crate::units::Seconds;
 
 /// What the timer of a campaign encloses.
@@ -15,6 +16,18 @@ pub enum Enclosed {
     Kernel,
     /// A layer of an engine: the kernel and those that prepare its operands.
     Layer,
+}
+
+/// Products of a campaign of which one operand is nothing but zeros.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Zeros {
+    /// Those that a source calls so, in any format.
+    #[serde(default)]
+    pub operators: Vec<String>,
+    /// All in these formats.
+    #[serde(default)]
+    pub formats: Vec<Precision>,
 }
 
 /// How one body of published kernel measurements was timed. Nothing in it may depend on a row.
@@ -57,6 +70,9 @@ pub struct CampaignSpec {
     /// Whether it ran without the error-correcting code that a card's memory has as it ships.
     #[serde(default)]
     pub ecc_off: Option<Figure<bool>>,
+    /// Products whose operands its code fills with numbers that round to zero.
+    #[serde(default)]
+    pub zeros: Option<Figure<Zeros>>,
     /// Architectures on which its engine's prompts go through the paged cache of keys and values:
     /// in FP8 where that is, and with two more small kernels.
     #[serde(default)]
@@ -101,6 +117,14 @@ impl CampaignSpec {
         self.ecc_off.as_ref().is_some_and(|figure| figure.value)
     }
 
+    /// Whether an operand is nothing but zeros in what a source calls `operator`.
+    pub fn multiplies_zeros(&self, operator: &str, format: Precision) -> bool {
+        self.zeros.as_ref().is_some_and(|zeros| {
+            let zeros = &zeros.value;
+            zeros.operators.iter().any(|known| known == operator) || zeros.formats.contains(&format)
+        })
+    }
+
     /// Whether an architecture's prompts go through the paged cache.
     pub fn pages_prompts(&self, architecture: &str) -> bool {
         let all = self.paged_prompts.as_ref();
@@ -124,4 +148,26 @@ pub struct AccuracySpec {
     pub sources: BTreeMap<String, String>,
     /// Median over groups of their median |predicted/measured − 1|.
     pub median_error: Figure<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{Source, parse};
+
+    #[test]
+    fn zeros_are_named_by_operator_or_by_format() {
+        let text = "
+kind: campaign
+name: bench
+column: some/bench
+zeros:
+  value: {operators: [down], formats: [int8]}
+  source: t
+";
+        let bench: CampaignSpec = parse(&Source::new("bench.yaml", text)).expect("valid");
+        assert!(bench.multiplies_zeros("down", Precision::Fp16));
+        assert!(bench.multiplies_zeros("up", Precision::Int8));
+        assert!(!bench.multiplies_zeros("up", Precision::Fp16));
+    }
 }

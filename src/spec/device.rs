@@ -121,6 +121,11 @@ pub struct Compute {
     /// clock, relative; nothing where absent.
     #[serde(default, deserialize_with = "above_zero_if_any")]
     pub boost: Option<Figure<f64>>,
+    /// Share of the dense matrix peak that a large GEMM reaches where power does not limit the
+    /// clock, as it does not where one operand is nothing but zeros; where absent, the family's
+    /// where that gives `achievable`, or else what `boost` says.
+    #[serde(default)]
+    pub at_full_clock: Option<Figure<PeakShare>>,
     /// Share of the units that together draw the full VRAM bandwidth in a tiled kernel, above 1
     /// where even all of them cannot; the family's where absent.
     #[serde(default, deserialize_with = "above_zero_if_any")]

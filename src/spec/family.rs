@@ -65,6 +65,9 @@ impl FamilySpec {
             compute.achievable = self.figure(&self.achievable);
             compute.achievable.value.0 *= clock;
         }
+        if compute.at_full_clock.is_none() && self.rate_per_watt.is_some() {
+            compute.at_full_clock = Some(self.figure(&self.achievable));
+        }
         self.fill(&mut compute.attention, &self.attention);
         self.fill_if_any(&mut compute.array, &self.array);
         self.fill_if_any(&mut compute.units_for_bandwidth, &self.units_for_bandwidth);
@@ -168,9 +171,17 @@ p2p_over_pcie: {value: true, source: t}
     fn power_lowers_the_clock_as_its_square_root() {
         // 225 TFLOP/s of power for 200: no limit.
         assert_eq!(completed(CARD).compute.achievable.value.0, 0.9);
+        let full = |card: &str| {
+            completed(card)
+                .compute
+                .at_full_clock
+                .map(|full| full.value.0)
+        };
+        assert_eq!(full(CARD), Some(0.9));
         let thirsty = CARD.replace("300 W", "66.67 W");
         let share = completed(&thirsty).compute.achievable.value.0;
         assert!((share / 0.45 - 1.0).abs() < 1e-4, "{share}");
+        assert_eq!(full(&thirsty), Some(0.9));
     }
 
     #[test]

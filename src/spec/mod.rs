@@ -20,7 +20,7 @@ mod read;
 mod topology;
 mod workload;
 
-pub use campaign::{AccuracySpec, CampaignSpec, Enclosed};
+pub use campaign::{AccuracySpec, CampaignSpec, Enclosed, Zeros};
 pub use condition::{ConditionSpec, Distribution, ShareOrRate};
 pub use device::{
     Compute, CpuSpec, DeviceClass, Ecc, GpuSpec, LinkClass, LinkSpec, Memory, Peaks, SwitchSpec,

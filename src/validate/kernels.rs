@@ -76,11 +76,15 @@ impl Kernels {
             device = device.without(mechanism);
         }
         let campaign = self.campaigns.get(row.text("source")).map(AsRef::as_ref);
-        if let Some(campaign) = campaign {
-            device = device.timed(timing(campaign));
+        let operators = operators(row, campaign, &gpu.architecture)?;
+        if let (Some(campaign), Some(main)) = (campaign, operators.last()) {
+            let op = row.text("op");
+            let (_, operator) = op.split_once(':').unwrap_or(("", op));
+            let zeros = campaign.multiplies_zeros(operator, main.precision);
+            device = device.timed(timing(campaign, zeros));
         }
         let mut seconds = campaign.map_or(0.0, CampaignSpec::host_s);
-        for op in operators(row, campaign, &gpu.architecture)? {
+        for op in operators {
             let cost = cost_on(&op, &device).map_err(|e| format!("unsupported: {e}"))?;
             seconds += cost.total_s(&device);
         }
@@ -123,13 +127,14 @@ impl Kernels {
     }
 }
 
-/// How a campaign ran its kernels.
-fn timing(campaign: &CampaignSpec) -> Timing {
+/// How a campaign ran its kernels; `zeros`: with an operand of nothing but zeros.
+fn timing(campaign: &CampaignSpec, zeros: bool) -> Timing {
     Timing {
         repeated: campaign.repeats(),
         products: campaign.product_rate(),
         int8_on_vector_units: campaign.multiplies_int8_on_vector_units(),
         ecc_off: campaign.runs_without_ecc(),
+        zeros,
     }
 }
 
@@ -271,7 +276,8 @@ f,calibration,A100 SXM 80GB,fft,1,1,1,,,,,,fp16,560,,s
         let [int8, fp16] = ["int8", "fp16"].map(|format| row("T4", format));
         let times_there = times("baidu-research/DeepBench", &[&int8, &fp16]);
         assert!(times_there[0] > 1.5 * times_there[1], "{times_there:?}");
-        assert!(times("s", &[&int8])[0] < 0.5 * times_there[0]);
+        // On matrix units, though at the clock of a sustained load: DeepBench multiplies zeros.
+        assert!(times("s", &[&int8])[0] < 0.6 * times_there[0]);
         let row = row("H100 SXM", "fp16");
         let ratio = times("microsoft/vidur", &[&row])[0] / times("s", &[&row])[0];
         assert!((ratio * 0.9 - 1.0).abs() < 0.01, "{ratio}");

@@ -97,8 +97,13 @@ fn withheld(own: &Known, all: &All) -> GpuSpec {
     changed.compute.achievable_by_format = formats(gpu, all);
     if let Some(share) = relatives(gpu, all, unthrottled) {
         let intensity = feed::reference_intensity(gpu);
-        let share = own.clock_share * feed::of_relative(share, 0.0, intensity);
-        changed.compute.achievable.value = PeakShare(share);
+        let share = feed::of_relative(share, 0.0, intensity);
+        changed.compute.achievable.value = PeakShare(own.clock_share * share);
+        let achievable = changed.compute.achievable.clone();
+        changed.compute.at_full_clock = Some(Figure {
+            value: PeakShare(share),
+            ..achievable
+        });
     }
     changed.compute.boost = None;
     // What has been fitted of this was fitted on the one device that has it.

@@ -208,6 +208,40 @@ fn the_error_on_unseen_devices_is_written_as_a_file_of_the_catalogue() {
 }
 
 #[test]
+fn zeros_are_multiplied_at_the_full_clock_where_power_limits_it() {
+    let shape = ["-m", "4096", "-n", "4096", "-k", "4096", "--dtype", "fp16"];
+    let on = [
+        "kernel",
+        "gemm",
+        "--zeros",
+        "--on",
+        "t4",
+        "--on",
+        "a100-sxm-80gb",
+    ];
+    let records = json(&[&on[..], &shape[..]].concat());
+    let seconds = |at: usize| records[at]["time_s"].as_f64().unwrap();
+    assert_eq!(records[1]["device"], "t4 with zeros");
+    assert!(seconds(0) > 1.6 * seconds(1));
+    assert_eq!(seconds(2), seconds(3));
+}
+
+#[test]
+fn what_a_campaign_multiplies_is_known_from_its_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rows.csv");
+    let head = ROWS.lines().next().unwrap();
+    let row = |id: &str, op: &str| {
+        format!("{id},x,H100 SXM,{op},4096,8192,8192,,,,,,fp16,800,microsoft/vidur\n")
+    };
+    let rows = row("up", "gemm:mlp_up_proj") + &row("down", "gemm:mlp_down_proj");
+    std::fs::write(&file, format!("{head}\n{rows}")).unwrap();
+    let record = json(&["validate", "kernels", file.to_str().unwrap()]);
+    let predicted = |at: usize| record["rows"][at]["predicted"].as_f64().unwrap();
+    assert!(predicted(0) > 1.04 * predicted(1));
+}
+
+#[test]
 fn a_missing_column_and_an_unknown_split_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("rows.csv");
