@@ -86,7 +86,7 @@ impl<'a> Device<'a> {
         Self {
             name: &gpu.name,
             units: u64::from(compute.units.value).max(1),
-            clock_hz: compute.clock.value.0,
+            clock_hz: clock_hz(gpu),
             peaks: FORMATS.map(|format| compute.peak.of(format)),
             shares: FORMATS.map(|format| feed::share(gpu, format)),
             bandwidth: vram_bandwidth(gpu),
@@ -310,6 +310,12 @@ impl<'a> Device<'a> {
     }
 }
 
+/// Clock of a GPU \[Hz\]: the nominal one, or as much above it as products run above the peak there.
+fn clock_hz(gpu: &GpuSpec) -> f64 {
+    let compute = &gpu.compute;
+    compute.clock.value.0 * compute.achievable.value.0.max(1.0)
+}
+
 /// How much faster a GPU's large products run where power does not limit the clock, relative.
 fn headroom(gpu: &GpuSpec) -> f64 {
     let compute = &gpu.compute;
@@ -409,6 +415,15 @@ mod tests {
             error.to_string(),
             "`a100-sxm-80gb` has no int8 rate; it has fp32, fp16"
         );
+    }
+
+    #[test]
+    fn products_above_the_peak_show_a_clock_above_the_nominal_one() {
+        let mut gpu = a100();
+        let nominal = gpu.compute.clock.value.0;
+        assert_eq!(Device::of_gpu(&gpu).clock_hz, nominal);
+        gpu.compute.achievable = figure(crate::spec::PeakShare(1.1));
+        assert_eq!(Device::of_gpu(&gpu).clock_hz, 1.1 * nominal);
     }
 
     #[test]
