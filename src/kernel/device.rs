@@ -310,7 +310,7 @@ impl<'a> Device<'a> {
     }
 }
 
-/// Clock of a GPU \[Hz\]: the nominal one, or as much above it as products run above the peak there.
+/// Clock of a GPU \[Hz\]: the nominal one, or as much above it as products run above the peak.
 fn clock_hz(gpu: &GpuSpec) -> f64 {
     let compute = &gpu.compute;
     compute.clock.value.0 * compute.achievable.value.0.max(1.0)

@@ -19,7 +19,7 @@ const RAMP_CLOCKS: f64 = 4400.0;
 /// Share of the last-level cache from which a kernel that is run over and over finds nothing of its
 /// data there again; below half of this it finds all. Fitted on the GEMM rows of campaigns that do
 /// not flush the cache (aicg-0001 to -0320, aicg-0434 to -0448): 0.36. Their code cycles through
-/// copies of its weights, as many as fill the cache but at most five: less than a fifth of it stays.
+/// copies of its weights, as many as fill the cache but at most five: a fifth of it stays.
 const KEPT_SHARE: f64 = 0.36;
 
 /// Rate of the last-level cache \[B per unit and clock\]: half of the 64 B that a unit's port takes
