@@ -183,12 +183,15 @@ impl Catalog {
                 "`{name}` is not a device but a {}",
                 noun(other)
             ))),
-            None => {
-                let kinds = [Kind::Gpu, Kind::Cpu, Kind::Switch];
-                let valid = kinds.iter().flat_map(|kind| self.names(*kind));
-                Err(Diagnostic::new(format!("unknown device `{name}`")).suggest(name, valid))
-            }
+            None => Err(self.unknown_device(name)),
         }
+    }
+
+    /// The message for a name that no device has.
+    pub(super) fn unknown_device(&self, name: &str) -> Diagnostic {
+        let kinds = [Kind::Gpu, Kind::Cpu, Kind::Switch];
+        let valid = kinds.iter().flat_map(|kind| self.names(*kind));
+        Diagnostic::new(format!("unknown device `{name}`")).suggest(name, valid)
     }
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 
 use super::{Answer, Context, Format, compare, output, sizes};
-use crate::catalog::Listed;
+use crate::catalog::{Called, Listed};
 use crate::report::devices::{DeviceRecord, ridge_chart, text};
 use crate::report::files;
 use crate::report::tables::table;
@@ -16,6 +16,7 @@ const RULE: &str = "\
 Devices are named as their makers call them, in lower case with a hyphen between words and without
 brand words that say nothing (Tesla, Instinct, GeForce); the form factor and the memory follow where
 a device comes in several (a100-pcie-40gb). TPUs are chips, MI250 and MI250X modules of two devices.
+What makers and logs call one is understood as well (\"NVIDIA A100-PCIE-40GB\").
 `measured: family` means that nobody measured this one: its family says what kernels reach.";
 
 /// List what is known, show one entry with its sources, or compare devices.
@@ -100,13 +101,15 @@ impl Args {
 /// The devices that were named or that pass the filters, as a table.
 fn devices(context: &Context, args: &Args) -> Result<String, Diagnostic> {
     let catalog = &context.catalog;
-    let names: Vec<&str> = if args.names.is_empty() {
-        [catalog.names(Kind::Gpu), catalog.names(Kind::Cpu)].concat()
+    let names: Vec<String> = if args.names.is_empty() {
+        let all = [catalog.names(Kind::Gpu), catalog.names(Kind::Cpu)].concat();
+        all.into_iter().map(String::from).collect()
     } else {
-        args.names.iter().map(String::as_str).collect()
+        let named = args.names.iter().map(|name| catalog.called(name));
+        named.collect::<Result<_, _>>()?
     };
     let mut records = Vec::new();
-    for name in names {
+    for name in &names {
         let record = match catalog.file(name).map(|listed| listed.kind) {
             Some(Kind::Cpu) => DeviceRecord::of_cpu(&*catalog.get::<CpuSpec>(name)?),
             _ => DeviceRecord::of_gpu(&*catalog.get::<GpuSpec>(name)?),
@@ -166,8 +169,11 @@ fn list(context: &Context, kind: Option<&str>) -> Result<String, Diagnostic> {
 }
 
 fn show(context: &Context, name: &str) -> Result<String, Diagnostic> {
-    let entry = context.catalog.file(name).ok_or_else(|| {
-        let valid = context.catalog.list().map(|entry| entry.name.as_str());
+    let catalog = &context.catalog;
+    let called = Called::new(catalog)?;
+    let entry = catalog.file(called.find(name).unwrap_or(name));
+    let entry = entry.ok_or_else(|| {
+        let valid = catalog.list().map(|entry| entry.name.as_str());
         Diagnostic::new(format!("the catalogue has no `{name}`")).suggest(name, valid)
     })?;
     match context.format {

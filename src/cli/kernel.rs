@@ -29,7 +29,7 @@ const MOST_SHAPES: usize = 1 << 20;
 pub struct Args {
     /// Operator; `narrows kernel list` names them all.
     operator: String,
-    /// Device of the catalogue; give it again for several.
+    /// Device, as the catalogue or its maker calls it; give it again for several.
     #[arg(long = "on", value_name = "DEVICE")]
     devices: Vec<String>,
     /// Number format: fp64, fp32, tf32, fp16, bf16, fp8, int8 or fp4.
@@ -134,7 +134,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
     let known: Vec<AnyDevice> = args
         .devices
         .iter()
-        .map(|name| context.catalog.device(name))
+        .map(|name| context.catalog.device(&context.catalog.called(name)?))
         .collect::<Result<_, _>>()?;
     let whole: Vec<Device<'_>> = known.iter().map(device).collect::<Result<_, _>>()?;
     let missing = args.without.iter().map(|name| mechanism(name));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::kernel_rows::{operators, timed};
 use super::launches::Launches;
 use super::{Row, Subject};
-use crate::catalog::Catalog;
+use crate::catalog::{Called, Catalog, Unclear};
 use crate::collective::{Communicator, Operation};
 use crate::fabric::Fabric;
 use crate::kernel::{Device, Mechanism, Timing, cost_on};
@@ -26,6 +26,7 @@ pub struct Kernels {
     catalog: Catalog,
     launches: Launches,
     library: Arc<LibrarySpec>,
+    called: Called,
     pub(super) devices: BTreeMap<String, Arc<GpuSpec>>,
     /// How each source timed, by what the column `source` says.
     campaigns: BTreeMap<String, Arc<CampaignSpec>>,
@@ -33,17 +34,14 @@ pub struct Kernels {
 }
 
 impl Kernels {
-    /// All devices by name and alias.
+    /// All devices by name.
     ///
     /// # Errors
     /// A file of the catalogue cannot be read.
     pub fn new(catalog: &Catalog) -> Result<Self, Diagnostic> {
         let mut devices = BTreeMap::new();
         for name in catalog.names(Kind::Gpu) {
-            let gpu = catalog.get::<GpuSpec>(name)?;
-            for alias in gpu.aliases.iter().chain([&gpu.name, &gpu.title]) {
-                devices.insert(alias.to_lowercase(), Arc::clone(&gpu));
-            }
+            devices.insert(name.to_string(), catalog.get::<GpuSpec>(name)?);
         }
         let mut campaigns = BTreeMap::new();
         for name in catalog.names(Kind::Campaign) {
@@ -54,6 +52,7 @@ impl Kernels {
             catalog: catalog.clone(),
             launches: Launches::shipped()?,
             library: catalog.get(LIBRARY)?,
+            called: Called::new(catalog)?,
             devices,
             campaigns,
             missing: None,
@@ -118,12 +117,37 @@ impl Kernels {
         Ok(plan.map_err(reason)?.alone_s)
     }
 
+    /// The device that a row names or, where that is not clear, the one in its machine.
     pub(super) fn device(&self, row: &Row<'_>) -> Result<&GpuSpec, String> {
-        let name = row.text("gpu");
-        self.devices
-            .get(&name.to_lowercase())
-            .map(AsRef::as_ref)
-            .ok_or_else(|| format!("unknown device: {name}"))
+        let text = row.text("gpu");
+        let name = match self.called.find(text) {
+            Ok(name) => name.to_string(),
+            Err(unclear) => self
+                .device_of_machine(row, &unclear)
+                .ok_or_else(|| match unclear {
+                    Unclear::Part => format!("unsupported: a part of a device: {text}"),
+                    Unclear::Several(names) => {
+                        format!("unclear device: {text}: {}", names.join(", "))
+                    }
+                    Unclear::Unknown => format!("unknown device: {text}"),
+                })?,
+        };
+        let device = self.devices.get(&name).map(AsRef::as_ref);
+        device.ok_or_else(|| format!("unsupported: a CPU: {text}"))
+    }
+
+    /// The name of the GPUs of a row's machine, unless they are none that the row may mean.
+    fn device_of_machine(&self, row: &Row<'_>, unclear: &Unclear<'_>) -> Option<String> {
+        let file = self.catalog.file(row.text("topology"))?;
+        let topology = expand(&self.catalog, &file.source).ok()?;
+        let first = *topology.gpus().first()?;
+        let name = &topology.device(first).gpu()?.name;
+        let meant = match unclear {
+            Unclear::Several(names) => names.contains(&name.as_str()),
+            Unclear::Unknown => true,
+            Unclear::Part => false,
+        };
+        meant.then(|| name.clone())
     }
 }
 
@@ -237,6 +261,34 @@ f,calibration,A100 SXM 80GB,fft,1,1,1,,,,,,fp16,560,,s
         assert_eq!(record.rows[4].status, "unknown device: Abacus");
         assert_eq!(record.rows[5].status, "unsupported: operator `fft`");
         assert_eq!(record.classes["stream"].n, 1);
+    }
+
+    #[test]
+    fn a_machine_says_what_an_unclear_name_leaves_open() {
+        let text = "\
+id,topology,gpu,op,m,n,k,batch,seq,heads,kv_heads,head_dim,dtype,time_us
+a,dgx-a100-80gb,A100 SXM4,gemm,4096,4096,4096,,,,,,fp16,560
+b,dgx-a100-40gb,A100 SXM4,gemm,4096,4096,4096,,,,,,fp16,560
+c,dgx-h100,Secret,gemm,4096,4096,4096,,,,,,fp16,560
+d,dgx-h100,A100 SXM4,gemm,4096,4096,4096,,,,,,fp16,560
+e,dgx-h100,A100 80GB 1g.10gb MIG,gemm,4096,4096,4096,,,,,,fp16,560
+f,,Xeon Platinum 8480+,gemm,4096,4096,4096,,,,,,fp16,560
+";
+        let file = Measurements::parse("t.csv", text).expect("a table");
+        let kernels = Kernels::new(&Catalog::shipped().expect("shipped")).expect("devices");
+        let rows = validate(&kernels, &file, None).expect("scored").rows;
+        let series: Vec<&str> = rows.iter().map(|row| row.series.as_str()).collect();
+        assert_eq!(
+            series[..3],
+            ["a100-sxm-80gb", "a100-sxm-40gb", "h100-sxm-80gb"]
+        );
+        let unclear = "unclear device: A100 SXM4: a100-sxm-40gb, a100-sxm-80gb";
+        assert_eq!(rows[3].status, unclear);
+        assert_eq!(
+            rows[4].status,
+            "unsupported: a part of a device: A100 80GB 1g.10gb MIG"
+        );
+        assert_eq!(rows[5].status, "unsupported: a CPU: Xeon Platinum 8480+");
     }
 
     /// Predicted times of rows of one campaign and of one that nobody describes \[us\].
