@@ -1,8 +1,9 @@
 //! From a row of a kernel file to the operators that its source timed.
 
 use super::Row;
+use crate::kernel::Device;
 use crate::model::{Operator, Shape, element_bytes};
-use crate::spec::{CampaignSpec, Precision};
+use crate::spec::{CampaignSpec, GpuSpec, Precision};
 
 /// Number formats as the sources write them, by what the cell begins with.
 const FORMATS: [(&str, Precision); 14] = [
@@ -31,18 +32,17 @@ const LONG_STREAM: f64 = 4e9;
 /// smallest FP8 layers of the calibration set (aicg-0385, -0386, GB200: 17 and 19 us).
 const SCALE_KERNELS: usize = 6;
 
-/// All operators that a row's time encloses on a device of an architecture, as its campaign timed
-/// them.
+/// All operators that a row's time encloses on a device, as its campaign timed them.
 pub(super) fn operators(
     row: &Row<'_>,
     campaign: Option<&CampaignSpec>,
-    architecture: &str,
+    gpu: &GpuSpec,
 ) -> Result<Vec<Operator>, String> {
     let plain = campaign.is_some_and(CampaignSpec::has_plain_rows);
     let mut main = timed(row, plain)?;
-    let paged = campaign.is_some_and(|campaign| campaign.pages_prompts(architecture));
+    let paged = campaign.is_some_and(|campaign| campaign.pages_prompts(&gpu.architecture));
     let mut all = if campaign.is_some_and(CampaignSpec::times_layers) {
-        before(&main, paged)
+        before(&main, paged, gpu)
     } else {
         Vec::new()
     };
@@ -66,7 +66,7 @@ fn is_prompt_on_fp8_cache(shape: &Shape) -> bool {
 }
 
 /// What a layer runs before its main operator; `paged`: prompts go through the paged cache.
-fn before(main: &Operator, paged: bool) -> Vec<Operator> {
+fn before(main: &Operator, paged: bool, gpu: &GpuSpec) -> Vec<Operator> {
     let stream = |name, read, written| Operator {
         name,
         shape: Shape::Stream {
@@ -83,6 +83,8 @@ fn before(main: &Operator, paged: bool) -> Vec<Operator> {
             let cast = stream("cast", 2.0 * numbers, narrow);
             let largest = stream("largest", 2.0 * numbers, 0.0);
             match main.precision {
+                // Where a wider format stands in, only the weights are narrow.
+                held if Device::of_gpu(gpu).runs_as(held) != Ok(held) => Vec::new(),
                 // The scale of the tensor is computed between them, in kernels of one number.
                 Precision::Fp8 => {
                     let mut all = vec![largest, cast];

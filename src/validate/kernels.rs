@@ -75,7 +75,7 @@ impl Kernels {
             device = device.without(mechanism);
         }
         let campaign = self.campaigns.get(row.text("source")).map(AsRef::as_ref);
-        let operators = operators(row, campaign, &gpu.architecture)?;
+        let operators = operators(row, campaign, gpu)?;
         if let (Some(campaign), Some(main)) = (campaign, operators.last()) {
             let op = row.text("op");
             let (_, operator) = op.split_once(':').unwrap_or(("", op));
@@ -320,6 +320,17 @@ f,,Xeon Platinum 8480+,gemm,4096,4096,4096,,,,,,fp16,560
         let elsewhere = times("s", &[&row])[0];
         let there = times("ai-dynamo/aiconfigurator", &[&row])[0];
         assert!(elsewhere > 1.3 * there, "{elsewhere} {there}");
+    }
+
+    #[test]
+    fn an_engine_casts_activations_only_where_the_device_has_the_format() {
+        let row = |gpu, format| format!("{gpu},gemm,1,4096,4096,,,,,,{format}");
+        let layer = |gpu| {
+            let row = row(gpu, "fp8");
+            times("ai-dynamo/aiconfigurator", &[&row])[0] - times("s", &[&row])[0]
+        };
+        assert!(layer("H100 SXM") > 5.0, "{}", layer("H100 SXM"));
+        assert!(layer("Arc Pro B60") < 1.0, "{}", layer("Arc Pro B60"));
     }
 
     #[test]
