@@ -238,6 +238,7 @@ fn chart(rows: &[Row], value: impl Fn(&Row) -> f64) -> Sweep {
         subtitle: String::new(),
         x_axis: "GPUs".into(),
         in_bytes: false,
+        log_x: true,
         y_axis: String::new(),
         measure: Measure::Number,
         log_y: true,

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use super::{Answer, Context, Format, compare, output, sizes};
 use crate::catalog::{Called, Listed};
-use crate::report::devices::{DeviceRecord, ridge_chart, text};
+use crate::report::devices::{DeviceRecord, gap_chart, ridge_chart, text};
+use crate::report::draw::RenderError;
 use crate::report::files;
 use crate::report::tables::table;
 use crate::spec::{CpuSpec, Diagnostic, GpuSpec, Kind};
@@ -42,7 +43,8 @@ pub struct Args {
     /// Devices with at least so many FLOP for each byte.
     #[arg(long)]
     ridge: Option<f64>,
-    /// Write the chart of ridge points of the listed devices into this folder.
+    /// Write charts of the listed devices into this folder: their ridge points, and how computing
+    /// and bandwidth grew over the years.
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
 }
@@ -121,8 +123,14 @@ fn devices(context: &Context, args: &Args) -> Result<String, Diagnostic> {
     records.sort_by(|a, b| (a.year, &a.name).cmp(&(b.year, &b.name)));
     if let Some(folder) = &args.output {
         files::prepare(folder)?;
-        let chart = ridge_chart(&records).map_err(|e| Diagnostic::new(e.to_string()))?;
-        files::write_all(folder, &compare::chart_files(("ridge".into(), chart)))?;
+        let drawn = |e: RenderError| Diagnostic::new(e.to_string());
+        let mut charts = vec![("ridge", ridge_chart(&records).map_err(drawn)?)];
+        if let Some(gap) = gap_chart(&records) {
+            charts.push(("gap", gap.map_err(drawn)?));
+        }
+        let charts = charts.into_iter().map(|(name, chart)| (name.into(), chart));
+        let written: Vec<_> = charts.flat_map(compare::chart_files).collect();
+        files::write_all(folder, &written)?;
     }
     match context.format {
         Format::Json => output::json(&records),

@@ -187,6 +187,8 @@ impl<'a> Device<'a> {
             Mechanism::Achievable => {
                 device.shares = [1.0; 8];
                 device.bandwidth = self.sheet_bandwidth;
+                // They are relative to the shares, and a datasheet's peak is at the full clock.
+                (device.boost, device.headroom) = (0.0, 0.0);
             }
             _ => {}
         }

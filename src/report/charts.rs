@@ -175,6 +175,7 @@ fn bus_bandwidth(sweeps: &[SweepRecord]) -> Sweep {
         subtitle: "as nccl-tests defines it; predicted, nothing else running".into(),
         x_axis: "message size".into(),
         in_bytes: true,
+        log_x: true,
         y_axis: "bus bandwidth".into(),
         measure: Measure::BytesPerSecond,
         log_y: true,

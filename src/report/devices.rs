@@ -1,8 +1,11 @@
 //! Devices side by side: what each can do, and how far computing has run ahead of memory.
 
 use serde::Serialize;
+use std::collections::BTreeMap;
 
-use super::draw::{Bar, Bars, Chart, Measure, RenderError, Rendered, render};
+use super::draw::{
+    Bar, Bars, Chart, Measure, RenderError, Rendered, Sweep, SweepPoint, SweepSeries, render,
+};
 use super::tables::table;
 use crate::spec::{CpuSpec, DeviceClass, GpuSpec};
 use crate::units::{bytes_iec, rate, si};
@@ -117,7 +120,54 @@ pub fn text(records: &[DeviceRecord]) -> String {
     table(&header, &rows)
 }
 
-/// Operations for each byte at the ridge of the roofline, by year: the widening gap.
+/// The most operations and the most bytes a second that a GPU of any year up to one could do,
+/// relative to the first year's: the widening gap. `None` where all are of one year.
+///
+/// # Errors
+/// The chart cannot be drawn.
+pub fn gap_chart(records: &[DeviceRecord]) -> Option<Result<Rendered, RenderError>> {
+    let mut best: BTreeMap<u16, [f64; 2]> = BTreeMap::new();
+    for device in records.iter().filter(|device| device.class == "gpu") {
+        let year = best.entry(device.year).or_default();
+        *year = [
+            year[0].max(device.flops_per_s),
+            year[1].max(device.bandwidth),
+        ];
+    }
+    let first = *best.values().next().filter(|_| best.len() > 1)?;
+    let line = |what: usize, label: &str| {
+        let mut most = 0.0;
+        let point = |(year, best): (&u16, &[f64; 2])| {
+            most = f64::max(most, best[what]);
+            SweepPoint {
+                bytes: f64::from(*year),
+                value: most / first[what],
+            }
+        };
+        SweepSeries {
+            label: label.into(),
+            points: best.iter().map(point).collect(),
+        }
+    };
+    let chart = Sweep {
+        title: "Computing has run ahead of memory".into(),
+        subtitle:
+            "the most that one of the listed GPUs could do by then: dense 16-bit peak (vector peak \
+                   where there is none), datasheet bandwidth"
+                .into(),
+        x_axis: "year".into(),
+        in_bytes: false,
+        log_x: false,
+        y_axis: "relative to the first year".into(),
+        measure: Measure::Factor,
+        log_y: true,
+        series: vec![line(0, "FLOP/s"), line(1, "bandwidth")],
+        limits: Vec::new(),
+    };
+    Some(render(&chart, chart.size()))
+}
+
+/// Operations for each byte at the ridge of the roofline, by year.
 ///
 /// # Errors
 /// The chart cannot be drawn.
@@ -130,7 +180,7 @@ pub fn ridge_chart(records: &[DeviceRecord]) -> Result<Rendered, RenderError> {
         value: device.ridge,
     };
     let chart = Bars {
-        title: "Computing has run ahead of memory".into(),
+        title: "What keeps a device busy".into(),
         subtitle: "operations a device must do for each byte it moves to be busy: dense 16-bit \
                    peak (vector peak where there is none) over datasheet bandwidth"
             .into(),

@@ -12,6 +12,10 @@ use crate::model::Operator;
 use crate::spec::Precision;
 use crate::units::{duration, rate, si};
 
+/// Factor between the least and the largest size, and rate, from which their axis is logarithmic.
+const WIDE_SIZES: f64 = 100.0;
+const WIDE_RATES: f64 = 10.0;
+
 /// One operator on one device.
 #[derive(Debug, Clone, Serialize)]
 pub struct KernelRecord {
@@ -181,10 +185,13 @@ pub fn sweep_chart(records: &[KernelRecord]) -> Option<Result<Rendered, RenderEr
             }),
         }
     }
+    let points = || series.iter().flat_map(|line| &line.points);
+    let log_x = spans(points().map(|point| point.bytes), WIDE_SIZES);
+    let log_y = spans(points().map(|point| point.value), WIDE_RATES);
     let chart = Sweep {
         title: format!("{} in {} over {size}", first.operator, first.format),
         subtitle: fixed_sizes(first, size),
-        x_axis: size.to_string(),
+        x_axis: axis_words(size).to_string(),
         y_axis: if computes { "rate" } else { "VRAM traffic" }.into(),
         measure: if computes {
             Measure::FlopsPerSecond
@@ -192,11 +199,33 @@ pub fn sweep_chart(records: &[KernelRecord]) -> Option<Result<Rendered, RenderEr
             Measure::BytesPerSecond
         },
         in_bytes: false,
-        log_y: true,
+        log_x,
+        log_y,
         series,
         limits: Vec::new(),
     };
     Some(render(&chart, chart.size()))
+}
+
+/// Whether some positive numbers differ by more than a factor.
+fn spans(numbers: impl Iterator<Item = f64>, factor: f64) -> bool {
+    let (low, high) = numbers.fold((f64::MAX, 0.0), |(l, h): (f64, f64), n| {
+        (l.min(n), h.max(n))
+    });
+    high > low * factor
+}
+
+/// What a size counts, for an axis.
+fn axis_words(size: &str) -> &str {
+    match size {
+        "m" => "m: rows, tokens or elements",
+        "n" => "n: columns or width",
+        "k" => "k: inner size",
+        "query" => "new tokens of a sequence",
+        "context" => "tokens attended to",
+        "batch" => "sequences or independent products",
+        other => other,
+    }
 }
 
 fn fixed_sizes(record: &KernelRecord, varied: &str) -> String {

@@ -171,6 +171,7 @@ impl Axis {
         let decades = (self.hi / self.lo).log10();
         let every = (decades / room).ceil().max(1.0) as i32;
         let fractions: &[f64] = match decades {
+            d if d * 9.0 <= room => &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0],
             d if d * 3.0 <= room => &[1.0, 2.0, 5.0],
             _ => &[1.0],
         };

@@ -2,7 +2,9 @@
 
 use plotters::prelude::DrawingBackend;
 
-use super::axis::{Axis, Measure, X_AXIS_HEIGHT, Y_TITLE_HEIGHT, draw_x, draw_y, y_label_width};
+use super::axis::{
+    Axis, Measure, X_AXIS_HEIGHT, Y_TITLE_HEIGHT, draw_x, draw_y, extent, y_label_width,
+};
 use super::canvas::{Align, Canvas, Drawn, Rect, Type};
 use super::frame::{Entry, Sign, head};
 use super::label::Placer;
@@ -37,7 +39,7 @@ pub struct Limit {
     pub value: f64,
 }
 
-/// Lines over sizes on a logarithmic axis of powers of two.
+/// Lines over sizes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sweep {
     /// A plain sentence.
@@ -48,6 +50,8 @@ pub struct Sweep {
     pub x_axis: String,
     /// Whether sizes are bytes, not bare numbers.
     pub in_bytes: bool,
+    /// Whether the size axis is logarithmic.
+    pub log_x: bool,
     /// Words of the value axis, without the unit.
     pub y_axis: String,
     /// What the values are.
@@ -75,13 +79,15 @@ impl Sweep {
         values.chain(self.limits.iter().map(|limit| limit.value))
     }
 
-    fn sizes(&self) -> (f64, f64) {
+    fn x_axis(&self, pixels: (f64, f64)) -> Axis {
         let points = self.series.iter().flat_map(|series| &series.points);
-        let sizes = points.map(|point| point.bytes).filter(|bytes| *bytes > 0.0);
-        let (low, high) = sizes.fold((f64::MAX, 1.0), |(l, h): (f64, f64), b| {
-            (l.min(b), h.max(b))
-        });
-        (low.min(high) / 1.5, high * 1.5)
+        let (low, high) = extent(points.map(|point| point.bytes).filter(|bytes| *bytes > 0.0))
+            .unwrap_or((1.0, 1.0));
+        if self.log_x {
+            return Axis::log((low / 1.5, high * 1.5), pixels);
+        }
+        let margin = 0.04 * (high - low).max(1.0);
+        Axis::linear((low - margin, high + margin), pixels)
     }
 
     fn y_axis(&self, pixels: (f64, f64)) -> Axis {
@@ -113,7 +119,7 @@ impl Chart for Sweep {
         let y_ticks = y.ticks(44.0, scale);
         let left = room.x0 + y_label_width(&y_ticks);
         let plot = Rect::new(left, top, room.x1, bottom);
-        let x = Axis::log(self.sizes(), (plot.x0, plot.x1));
+        let x = self.x_axis((plot.x0, plot.x1));
         draw_y(
             canvas,
             plot,

@@ -222,6 +222,7 @@ pub fn sweep(latency: bool) -> Sweep {
         subtitle: "Ring all-reduce among 8 GPUs".to_string(),
         x_axis: "message size".to_string(),
         in_bytes: true,
+        log_x: true,
         y_axis: if latency { "latency" } else { "bus bandwidth" }.to_string(),
         measure: if latency {
             Measure::Seconds
