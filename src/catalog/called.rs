@@ -90,6 +90,8 @@ struct Words {
 struct Known {
     /// Its name in the catalogue.
     name: String,
+    /// Whether it is the user's.
+    own: bool,
     /// Each of its names, taken apart.
     words: Vec<Words>,
     /// The forms that any of them gives.
@@ -102,8 +104,17 @@ struct Known {
 #[derive(Debug)]
 pub struct Called {
     known: Vec<Known>,
-    /// Places in `known` by whole names in lower case.
-    exact: BTreeMap<String, usize>,
+    /// What whole names in lower case mean.
+    exact: BTreeMap<String, Vec<Exact>>,
+}
+
+/// A device of which a text is a whole name.
+#[derive(Debug, Clone, Copy)]
+struct Exact {
+    /// What comes first: entries before titles and aliases, the user's before shipped ones.
+    rank: (bool, bool),
+    /// Place among all.
+    at: usize,
 }
 
 impl Called {
@@ -118,29 +129,60 @@ impl Called {
         };
         for name in catalog.names(Kind::Gpu) {
             let gpu = catalog.get::<GpuSpec>(name)?;
-            called.add(name, &gpu.title, &gpu.aliases, &gpu.memory);
+            called.add(catalog, name, &gpu.title, &gpu.aliases, &gpu.memory)?;
         }
         for name in catalog.names(Kind::Cpu) {
             let cpu = catalog.get::<CpuSpec>(name)?;
-            called.add(name, &cpu.title, &cpu.aliases, &cpu.memory);
+            called.add(catalog, name, &cpu.title, &cpu.aliases, &cpu.memory)?;
         }
         Ok(called)
     }
 
-    fn add(&mut self, name: &str, title: &str, aliases: &[String], memory: &Memory) {
-        let names = [name, title].into_iter();
-        let names = names.chain(aliases.iter().map(String::as_str));
+    fn add(
+        &mut self,
+        catalog: &Catalog,
+        name: &str,
+        title: &str,
+        aliases: &[String],
+        memory: &Memory,
+    ) -> Result<(), Diagnostic> {
+        let (at, own) = (self.known.len(), catalog.is_own(name));
         let mut words = Vec::new();
-        for own in names {
-            self.exact.insert(own.to_lowercase(), self.known.len());
-            words.push(Words::of(own));
+        let names = [name, title].into_iter();
+        for (place, called) in names.chain(aliases.iter().map(String::as_str)).enumerate() {
+            let said = Words::of(called);
+            if place > 0 && said.model.is_empty() {
+                return Err(Diagnostic::new(format!(
+                    "`{name}` is also called `{called}`, which tells no device from another"
+                ))
+                .help("leave the alias out, or make it say the model"));
+            }
+            let exact = Exact {
+                rank: (place > 0, !own),
+                at,
+            };
+            let all = self.exact.entry(called.to_lowercase()).or_default();
+            all.push(exact);
+            words.push(said);
         }
         self.known.push(Known {
             name: name.to_string(),
-            form: words.iter().flat_map(|own| own.form.clone()).collect(),
+            own,
+            form: words.iter().flat_map(|said| said.form.clone()).collect(),
             words,
             bytes: memory.size.value.0,
         });
+        Ok(())
+    }
+
+    /// The devices of which a text is a whole name, the foremost of them.
+    fn exactly(&self, text: &str) -> Vec<&Known> {
+        let all = self.exact.get(&text.trim().to_lowercase());
+        let all = all.map_or(&[][..], Vec::as_slice);
+        let first = all.iter().map(|exact| exact.rank).min();
+        let foremost = all.iter().filter(|exact| Some(exact.rank) == first);
+        let places: BTreeSet<usize> = foremost.map(|exact| exact.at).collect();
+        places.into_iter().map(|at| &self.known[at]).collect()
     }
 
     /// The name of the one device that a text means.
@@ -148,8 +190,8 @@ impl Called {
     /// # Errors
     /// It means none, or may mean several.
     pub fn find(&self, text: &str) -> Result<&str, Unclear<'_>> {
-        if let Some(at) = self.exact.get(&text.trim().to_lowercase()) {
-            return Ok(&self.known[*at].name);
+        if let Some(known) = one_of(&self.exactly(text))? {
+            return Ok(known);
         }
         if split(text).iter().any(|word| word == PARTITION) {
             return Err(Unclear::Part);
@@ -158,15 +200,28 @@ impl Called {
         for said in said.iter().filter(|said| !said.model.is_empty()) {
             for matches in [Known::is_called as Matches, Known::may_be_called] {
                 let meant = self.known.iter().filter(|known| matches(known, said));
-                let names: Vec<&str> = meant.map(|known| known.name.as_str()).collect();
-                match names.as_slice() {
-                    [] => {}
-                    [one] => return Ok(one),
-                    _ => return Err(Unclear::Several(names)),
+                let mut meant: Vec<&Known> = meant.collect();
+                if meant.iter().any(|known| known.own) {
+                    meant.retain(|known| known.own);
+                }
+                if let Some(name) = one_of(&meant)? {
+                    return Ok(name);
                 }
             }
         }
         Err(Unclear::Unknown)
+    }
+}
+
+/// The name of the only device, if there is any.
+fn one_of<'a>(meant: &[&'a Known]) -> Result<Option<&'a str>, Unclear<'a>> {
+    match meant {
+        [] => Ok(None),
+        [one] => Ok(Some(&one.name)),
+        several => {
+            let names = several.iter().map(|known| known.name.as_str());
+            Err(Unclear::Several(names.collect()))
+        }
     }
 }
 
@@ -200,7 +255,10 @@ impl Catalog {
             Err(Unclear::Part) => Err(Diagnostic::new(format!(
                 "`{text}` is a part of a device, and devices are known only whole"
             ))),
-            Err(Unclear::Unknown) => Err(self.unknown_device(text)),
+            Err(Unclear::Unknown) => {
+                let devices = [self.names(Kind::Gpu), self.names(Kind::Cpu)].concat();
+                Err(Diagnostic::new(format!("unknown device `{text}`")).suggest(text, devices))
+            }
         }
     }
 }

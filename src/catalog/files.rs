@@ -8,7 +8,8 @@ use std::sync::Arc;
 use super::entry::{AnyDevice, Entry};
 use super::load::read_file;
 use crate::spec::{
-    Diagnostic, FamilySpec, Kind, Source, parse, read_architecture, read_kind, read_name,
+    Diagnostic, FamilySpec, Kind, Source, is_name, no_name, parse, read_architecture, read_kind,
+    read_name,
 };
 
 static DATA: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/catalog/data");
@@ -24,6 +25,8 @@ pub struct Listed {
     pub name: String,
     /// Its text.
     pub source: Arc<Source>,
+    /// Whether it is the user's.
+    pub own: bool,
 }
 
 /// All known files by name. Names are unique over all kinds.
@@ -66,7 +69,7 @@ impl Catalog {
             if path.extension().is_some_and(|e| e == "yaml") {
                 let source = read_file(&path)?;
                 same_name(&path, &source)?;
-                self.take(source)?;
+                self.take(source, true)?;
             }
         }
         Ok(())
@@ -76,10 +79,8 @@ impl Catalog {
         for file in folder.files() {
             let text = file.contents_utf8().unwrap_or_default();
             if file.path().extension().is_some_and(|e| e == "yaml") {
-                self.take(Source::new(
-                    format!("catalogue:/{}", file.path().display()),
-                    text,
-                ))?;
+                let path = format!("catalogue:/{}", file.path().display());
+                self.take(Source::new(path, text), false)?;
             }
         }
         folder
@@ -87,7 +88,7 @@ impl Catalog {
             .try_for_each(|inner| self.take_embedded(inner))
     }
 
-    fn take(&mut self, source: Arc<Source>) -> Result<(), Diagnostic> {
+    fn take(&mut self, source: Arc<Source>, own: bool) -> Result<(), Diagnostic> {
         let kind = read_kind(&source)?;
         let stem = Path::new(&source.path).file_stem().unwrap_or_default();
         let name = stem.to_string_lossy().into_owned();
@@ -95,6 +96,7 @@ impl Catalog {
             kind,
             name: name.clone(),
             source,
+            own,
         };
         self.files.insert(name, listed);
         Ok(())
@@ -109,6 +111,18 @@ impl Catalog {
     pub fn names(&self, kind: Kind) -> Vec<&str> {
         let of_kind = self.files.values().filter(|f| f.kind == kind);
         of_kind.map(|f| f.name.as_str()).collect()
+    }
+
+    /// The names of one kind, the user's in front.
+    pub fn own_first(&self, kind: Kind) -> Vec<&str> {
+        let mut names = self.names(kind);
+        names.sort_by_key(|name| !self.is_own(name));
+        names
+    }
+
+    /// Whether an entry is the user's.
+    pub fn is_own(&self, name: &str) -> bool {
+        self.file(name).is_some_and(|listed| listed.own)
     }
 
     /// The file of a name, whatever its kind.
@@ -156,7 +170,7 @@ impl Catalog {
     /// None does; `device` is the one that needs it.
     pub fn family(&self, device: &str, architecture: &str) -> Result<Arc<FamilySpec>, Diagnostic> {
         let mut covered = Vec::new();
-        for name in self.names(Kind::Family) {
+        for name in self.own_first(Kind::Family) {
             let family = self.get::<FamilySpec>(name)?;
             if family.covers.iter().any(|covers| covers == architecture) {
                 return Ok(family);
@@ -183,21 +197,21 @@ impl Catalog {
                 "`{name}` is not a device but a {}",
                 noun(other)
             ))),
-            None => Err(self.unknown_device(name)),
+            None => {
+                let kinds = [Kind::Gpu, Kind::Cpu, Kind::Switch];
+                let valid = kinds.iter().flat_map(|kind| self.names(*kind));
+                Err(Diagnostic::new(format!("unknown device `{name}`")).suggest(name, valid))
+            }
         }
-    }
-
-    /// The message for a name that no device has.
-    pub(super) fn unknown_device(&self, name: &str) -> Diagnostic {
-        let kinds = [Kind::Gpu, Kind::Cpu, Kind::Switch];
-        let valid = kinds.iter().flat_map(|kind| self.names(*kind));
-        Diagnostic::new(format!("unknown device `{name}`")).suggest(name, valid)
     }
 }
 
 /// Whether a file's name and the name in it are the same.
 fn same_name(path: &Path, source: &Arc<Source>) -> Result<(), Diagnostic> {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    if !is_name(&stem) {
+        return Err(no_name(&stem).help("a catalogue file is called as the entry in it"));
+    }
     match read_name(source)? {
         Some(name) if *name != *stem => Err(Diagnostic::new(format!(
             "the file is called `{stem}`, but what is in it `{}`",

@@ -61,13 +61,17 @@ pub fn is_path(argument: &str) -> bool {
 pub fn read_file(path: &Path) -> Result<Arc<Source>, Diagnostic> {
     let shown = path.display().to_string();
     let unreadable = |e: std::io::Error| Diagnostic::new(format!("cannot read `{shown}`: {e}"));
-    let file = File::open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
+    // Before it is opened: opening a pipe waits for a writer.
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
     if metadata.is_dir() {
         return Err(Diagnostic::new(format!(
             "`{shown}` is a folder, not a file"
         )));
     }
+    if !metadata.is_file() {
+        return Err(Diagnostic::new(format!("`{shown}` is no regular file")));
+    }
+    let file = File::open(path).map_err(unreadable)?;
     if metadata.len() > MAX_FILE_BYTES as u64 {
         return Err(too_large(&shown, metadata.len()));
     }

@@ -4,13 +4,16 @@ use serde::Serialize;
 use std::path::PathBuf;
 
 use super::{Answer, Context, Format, compare, output, sizes};
-use crate::catalog::{Called, Listed};
+use crate::catalog::{Called, Listed, Unclear};
 use crate::report::devices::{DeviceRecord, gap_chart, ridge_chart, text};
 use crate::report::draw::RenderError;
-use crate::report::files;
 use crate::report::tables::table;
+use crate::report::{csv, files};
 use crate::spec::{CpuSpec, Diagnostic, GpuSpec, Kind};
 use crate::units::BytesPerSecond;
+
+/// Kinds of devices.
+const CLASSES: [&str; 6] = ["device", "gpu", "tpu", "asic", "soc", "cpu"];
 
 /// How devices are named.
 const RULE: &str = "\
@@ -61,7 +64,7 @@ struct EntryRecord {
 pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
     let answer = match (args.names.as_slice(), args.wants_devices()) {
         ([], false) => list(context, args.kind.as_deref())?,
-        ([name], false) => show(context, name)?,
+        ([name], false) if args.kind.is_none() => show(context, name)?,
         _ => devices(context, args)?,
     };
     output::result(&answer)?;
@@ -103,6 +106,20 @@ impl Args {
 /// The devices that were named or that pass the filters, as a table.
 fn devices(context: &Context, args: &Args) -> Result<String, Diagnostic> {
     let catalog = &context.catalog;
+    if let Some(kind) = args.kind.as_deref().filter(|kind| !CLASSES.contains(kind)) {
+        return Err(
+            Diagnostic::new(format!("`{kind}` is no kind of device")).suggest(kind, CLASSES)
+        );
+    }
+    if let Some(ridge) = args
+        .ridge
+        .filter(|ridge| !(ridge.is_finite() && *ridge >= 0.0))
+    {
+        return Err(
+            Diagnostic::new(format!("`{ridge}` FLOP for each byte is no limit"))
+                .help("expected a number from 0 up"),
+        );
+    }
     let names: Vec<String> = if args.names.is_empty() {
         let all = [catalog.names(Kind::Gpu), catalog.names(Kind::Cpu)].concat();
         all.into_iter().map(String::from).collect()
@@ -134,7 +151,8 @@ fn devices(context: &Context, args: &Args) -> Result<String, Diagnostic> {
     }
     match context.format {
         Format::Json => output::json(&records),
-        _ => Ok(format!("{}\n\n{RULE}", text(&records))),
+        Format::Csv => Ok(csv::devices(&records)),
+        Format::Text => Ok(format!("{}\n\n{RULE}", text(&records))),
     }
 }
 
@@ -145,7 +163,11 @@ fn years(text: &str) -> Result<(u16, u16), String> {
         let wrong = |_| format!("`{text}` is no year; expected such as 2020 or 2018..2022");
         part.trim().parse::<u16>().map_err(wrong)
     };
-    Ok((year(from)?, year(to)?))
+    let (from, to) = (year(from)?, year(to)?);
+    if from > to {
+        return Err(format!("`{text}` ends before it begins"));
+    }
+    Ok((from, to))
 }
 
 fn list(context: &Context, kind: Option<&str>) -> Result<String, Diagnostic> {
@@ -166,27 +188,36 @@ fn list(context: &Context, kind: Option<&str>) -> Result<String, Diagnostic> {
         let records: Vec<EntryRecord> = entries.iter().map(|entry| record(entry, false)).collect();
         return output::json(&records);
     }
-    let rows: Vec<Vec<String>> = entries
-        .iter()
-        .map(|entry| vec![entry.name.clone(), kind_name(entry.kind).into()])
-        .collect();
-    Ok(format!(
-        "{}\n\n{RULE}",
-        table(&["name".into(), "kind".into()], &rows)
-    ))
+    let header = ["name", "kind"].map(String::from);
+    let row = |entry: &&Listed| vec![entry.name.clone(), kind_name(entry.kind).into()];
+    let rows: Vec<Vec<String>> = entries.iter().map(row).collect();
+    Ok(match context.format {
+        Format::Csv => csv::lines(&header, rows.into_iter()),
+        _ => format!("{}\n\n{RULE}", table(&header, &rows)),
+    })
 }
 
 fn show(context: &Context, name: &str) -> Result<String, Diagnostic> {
     let catalog = &context.catalog;
-    let called = Called::new(catalog)?;
-    let entry = catalog.file(called.find(name).unwrap_or(name));
-    let entry = entry.ok_or_else(|| {
+    let missing = || {
         let valid = catalog.list().map(|entry| entry.name.as_str());
         Diagnostic::new(format!("the catalogue has no `{name}`")).suggest(name, valid)
-    })?;
+    };
+    let entry = match catalog.file(name) {
+        Some(entry) => entry,
+        None => match Called::new(catalog)?.find(name) {
+            Ok(device) => catalog.file(device).ok_or_else(missing)?,
+            Err(Unclear::Unknown) => return Err(missing()),
+            Err(_) => return catalog.called(name),
+        },
+    };
     match context.format {
         Format::Json => output::json(&record(entry, true)),
-        _ => Ok(entry.source.text.clone()),
+        Format::Csv => Err(Diagnostic::new(
+            "one entry is YAML and no table: there is no CSV of it",
+        )
+        .help("`--json` gives it as JSON; several devices make a table")),
+        Format::Text => Ok(entry.source.text.clone()),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::catalog::AnyDevice;
 use crate::kernel::{Device, Mechanism};
 use crate::model::{Dims, NAMED_OPERATORS, Named};
 use crate::report::kernel::{KernelRecord, record, roofline_chart, sweep_chart, text};
+use crate::report::tables::table;
 use crate::report::{csv, files};
 use crate::spec::{AccuracySpec, Diagnostic, Precision};
 
@@ -87,7 +88,7 @@ pub struct Args {
     #[arg(long, value_parser = sizes)]
     rotary: Option<Sizes>,
     /// Predict it also without a mechanism of the model: achievable, power, launch, ramp, cache,
-    /// waves, reuse, fill, split, tiles, little or collisions.
+    /// waves, reuse, fill, split, tiles, little, collisions or softmax.
     #[arg(long, value_name = "MECHANISM")]
     without: Vec<String>,
     /// Predict products also with an operand of nothing but zeros, which switches no multiplier, so
@@ -108,12 +109,15 @@ type Sizes = std::sync::Arc<[u64]>;
 /// Where a size stands among all.
 type Field = fn(&mut Dims) -> &mut u64;
 
-/// One shape: the named sizes and what they make.
-type ShapeOf = (Vec<(&'static str, u64)>, Dims);
+/// The sizes of one shape, by name.
+type SizesOf = Vec<(&'static str, u64)>;
+
+/// One shape: its sizes, and what they make.
+type ShapeOf = (SizesOf, Dims);
 
 pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
     if args.operator == "list" {
-        output::result(&list())?;
+        output::result(&list(context.format)?)?;
         return Ok(Answer::Done);
     }
     let named = Named::of(&args.operator).ok_or_else(|| {
@@ -126,9 +130,6 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
         return Err(Diagnostic::new("no device to predict it on")
             .help("name one or more with `--on`, for example `--on h100-sxm-80gb`"));
     }
-    if let Some(folder) = &args.output {
-        files::prepare(folder)?;
-    }
     let precision = precision(&args.dtype)?;
     let shapes = shapes(args, named)?;
     let known: Vec<AnyDevice> = args
@@ -140,6 +141,10 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
     let missing = args.without.iter().map(|name| mechanism(name));
     let missing: Vec<Mechanism> = missing.collect::<Result<_, _>>()?;
     let devices = variants(&whole, args.zeros, &missing);
+    let unseen = context.catalog.get::<AccuracySpec>(UNSEEN)?;
+    if let Some(folder) = &args.output {
+        files::prepare(folder)?;
+    }
     let mut records = Vec::new();
     for device in &devices {
         for (sizes, dims) in &shapes {
@@ -154,10 +159,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
     output::result(&match context.format {
         Format::Json => output::json(&records)?,
         Format::Csv => csv::kernels(&records),
-        Format::Text => {
-            let unseen = context.catalog.get::<AccuracySpec>(UNSEEN)?;
-            format!("{}{}", text(&records), notes(&known, &records, &unseen))
-        }
+        Format::Text => format!("{}{}", text(&records), notes(&known, &records, &unseen)),
     })?;
     Ok(Answer::Done)
 }
@@ -183,14 +185,28 @@ fn variants<'a>(whole: &[Device<'a>], zeros: bool, missing: &[Mechanism]) -> Vec
     whole.iter().flat_map(of).collect()
 }
 
+/// An operator in the list.
+#[derive(serde::Serialize)]
+struct Listed {
+    operator: &'static str,
+    sizes: &'static [&'static str],
+    what: &'static str,
+}
+
 /// All operators with their sizes.
-fn list() -> String {
-    let rows: Vec<Vec<String>> = NAMED_OPERATORS
-        .iter()
-        .map(|named| vec![named.name.into(), named.sizes.join(" "), named.words.into()])
-        .collect();
+fn list(format: Format) -> Result<String, Diagnostic> {
+    let all = NAMED_OPERATORS.iter().map(|named| Listed {
+        operator: named.name,
+        sizes: named.sizes,
+        what: named.words,
+    });
+    let row = |one: Listed| vec![one.operator.into(), one.sizes.join(" "), one.what.into()];
     let header = ["operator", "sizes", "what it does"].map(String::from);
-    crate::report::tables::table(&header, &rows)
+    Ok(match format {
+        Format::Json => output::json(&all.collect::<Vec<_>>())?,
+        Format::Csv => csv::lines(&header, all.map(row)),
+        Format::Text => table(&header, &all.map(row).collect::<Vec<_>>()),
+    })
 }
 
 fn device(known: &AnyDevice) -> Result<Device<'_>, Diagnostic> {
@@ -295,29 +311,59 @@ fn precision(name: &str) -> Result<Precision, Diagnostic> {
     })
 }
 
+/// The sizes by name, and where each stands.
+const SIZES: [(&str, Field); 17] = [
+    ("m", |d| &mut d.m),
+    ("n", |d| &mut d.n),
+    ("k", |d| &mut d.k),
+    ("batch", |d| &mut d.batch),
+    ("query", |d| &mut d.query),
+    ("context", |d| &mut d.context),
+    ("heads", |d| &mut d.heads),
+    ("kv-heads", |d| &mut d.kv_heads),
+    ("head-dim", |d| &mut d.head_dim),
+    ("weight-bits", |d| &mut d.weight_bits),
+    ("group", |d| &mut d.group),
+    ("image", |d| &mut d.image),
+    ("filter", |d| &mut d.filter),
+    ("window", |d| &mut d.window),
+    ("page", |d| &mut d.page),
+    ("latent", |d| &mut d.latent),
+    ("rotary", |d| &mut d.rotary),
+];
+
+/// Sides of squares.
+const SQUARES: [&str; 2] = ["image", "filter"];
+
+impl Args {
+    /// What was given for the sizes, in the order of [`SIZES`].
+    fn given(&self) -> [&Option<Sizes>; 17] {
+        [
+            &self.m,
+            &self.n,
+            &self.k,
+            &self.batch,
+            &self.query,
+            &self.context,
+            &self.heads,
+            &self.kv_heads,
+            &self.head_dim,
+            &self.weight_bits,
+            &self.group,
+            &self.image,
+            &self.filter,
+            &self.window,
+            &self.page,
+            &self.latent,
+            &self.rotary,
+        ]
+    }
+}
+
 /// All shapes that the sizes span.
 fn shapes(args: &Args, named: &Named) -> Result<Vec<ShapeOf>, Diagnostic> {
-    let given: [(&'static str, &Option<Sizes>, Field); 17] = [
-        ("m", &args.m, |d| &mut d.m),
-        ("n", &args.n, |d| &mut d.n),
-        ("k", &args.k, |d| &mut d.k),
-        ("batch", &args.batch, |d| &mut d.batch),
-        ("query", &args.query, |d| &mut d.query),
-        ("context", &args.context, |d| &mut d.context),
-        ("heads", &args.heads, |d| &mut d.heads),
-        ("kv-heads", &args.kv_heads, |d| &mut d.kv_heads),
-        ("head-dim", &args.head_dim, |d| &mut d.head_dim),
-        ("weight-bits", &args.weight_bits, |d| &mut d.weight_bits),
-        ("group", &args.group, |d| &mut d.group),
-        ("image", &args.image, |d| &mut d.image),
-        ("filter", &args.filter, |d| &mut d.filter),
-        ("window", &args.window, |d| &mut d.window),
-        ("page", &args.page, |d| &mut d.page),
-        ("latent", &args.latent, |d| &mut d.latent),
-        ("rotary", &args.rotary, |d| &mut d.rotary),
-    ];
-    let mut shapes: Vec<ShapeOf> = vec![(Vec::new(), Dims::default())];
-    for (name, values, field) in given {
+    let mut shapes: Vec<SizesOf> = vec![Vec::new()];
+    for ((name, field), values) in SIZES.into_iter().zip(args.given()) {
         let used = named.sizes.contains(&name);
         if !used {
             if values.is_some() {
@@ -335,36 +381,80 @@ fn shapes(args: &Args, named: &Named) -> Result<Vec<ShapeOf>, Diagnostic> {
                 "these ranges span more than a million shapes",
             ));
         }
-        shapes = spread(shapes, name, &values, field);
+        shapes = spread(shapes, name, &values);
     }
-    let fits = |sizes: &[(&str, u64)]| {
-        let product = sizes
-            .iter()
-            .try_fold(1u64, |all, (_, v)| all.checked_mul(*v));
-        product.is_some_and(|product| product <= MOST_TOGETHER)
-    };
-    match shapes.iter().find(|(sizes, _)| !fits(sizes)) {
-        None => Ok(shapes),
-        Some((sizes, _)) => {
-            let words: Vec<String> = sizes.iter().map(|(n, v)| format!("{n} {v}")).collect();
-            Err(
-                Diagnostic::new(format!("{} is too large: {}", named.name, words.join(", ")))
-                    .help("the product of all sizes may be at most 2^60"),
-            )
+    let finish = |mut sizes: SizesOf| {
+        agree(args, named, &mut sizes)?;
+        fits(named, &sizes)?;
+        let mut dims = Dims::default();
+        for (name, field) in SIZES {
+            if let Some((_, value)) = sizes.iter().find(|(known, _)| *known == name) {
+                *field(&mut dims) = *value;
+            }
         }
-    }
+        Ok((sizes, dims))
+    };
+    shapes.into_iter().map(finish).collect()
 }
 
 /// Every shape with every value of one more size.
-fn spread(shapes: Vec<ShapeOf>, name: &'static str, values: &[u64], field: Field) -> Vec<ShapeOf> {
-    let with = |(sizes, dims): &ShapeOf, value: u64| {
-        let (mut sizes, mut dims) = (sizes.clone(), *dims);
+fn spread(shapes: Vec<SizesOf>, name: &'static str, values: &[u64]) -> Vec<SizesOf> {
+    let with = |sizes: &SizesOf, value: u64| {
+        let mut sizes = sizes.clone();
         sizes.push((name, value));
-        *field(&mut dims) = value;
-        (sizes, dims)
+        sizes
     };
-    let each = |shape: ShapeOf| values.iter().map(move |value| with(&shape, *value));
+    let each = |sizes: SizesOf| values.iter().map(move |value| with(&sizes, *value));
     shapes.into_iter().flat_map(each).collect()
+}
+
+/// Holds new tokens against the context and key/value heads against heads; of such a pair, one
+/// that was not asked for follows the other.
+fn agree(args: &Args, named: &Named, sizes: &mut SizesOf) -> Result<(), Diagnostic> {
+    let at = |name| sizes.iter().position(|(known, _)| *known == name);
+    if let (Some(query), Some(context)) = (at("query"), at("context")) {
+        match (&args.query, &args.context) {
+            (None, _) => sizes[query].1 = sizes[context].1,
+            (Some(_), None) => sizes[context].1 = sizes[query].1,
+            _ => at_most(named, sizes[query], sizes[context])?,
+        }
+    }
+    let at = |name| sizes.iter().position(|(known, _)| *known == name);
+    if let (Some(kv), Some(heads)) = (at("kv-heads"), at("heads")) {
+        match (&args.kv_heads, &args.heads) {
+            (None, _) => sizes[kv].1 = sizes[kv].1.min(sizes[heads].1),
+            (Some(_), None) => sizes[heads].1 = sizes[heads].1.max(sizes[kv].1),
+            _ => at_most(named, sizes[kv], sizes[heads])?,
+        }
+    }
+    Ok(())
+}
+
+fn at_most(named: &Named, less: (&str, u64), more: (&str, u64)) -> Result<(), Diagnostic> {
+    if less.1 <= more.1 {
+        return Ok(());
+    }
+    let message = format!(
+        "{} with {} {} and {} {}",
+        named.name, less.0, less.1, more.0, more.1
+    );
+    Err(Diagnostic::new(message).help(format!("expected {} to be at most {}", less.0, more.0)))
+}
+
+/// Refuses what is larger than arithmetic on tiles is exact for.
+fn fits(named: &Named, sizes: &SizesOf) -> Result<(), Diagnostic> {
+    let product = sizes.iter().try_fold(1u64, |all, (name, value)| {
+        let sides = if SQUARES.contains(name) { 2 } else { 1 };
+        all.checked_mul(value.checked_pow(sides)?)
+    });
+    if product.is_some_and(|product| product <= MOST_TOGETHER) {
+        return Ok(());
+    }
+    let words: Vec<String> = sizes.iter().map(|(n, v)| format!("{n} {v}")).collect();
+    Err(
+        Diagnostic::new(format!("{} is too large: {}", named.name, words.join(", ")))
+            .help("the product of all sizes, sides of squares twice, may be at most 2^60"),
+    )
 }
 
 /// A size: `4096`, `1,2,4`, `1..8192*2` or `64..512+64`.
@@ -385,20 +475,25 @@ fn sizes(text: &str) -> Result<Sizes, String> {
         return list.map(Into::into);
     };
     let first = number(first)?;
-    let (last, step): (u64, Box<dyn Fn(u64) -> u64>) =
+    let (last, step): (u64, Box<dyn Fn(u64) -> Option<u64>>) =
         if let Some((last, by)) = rest.split_once('*') {
-            let by = number(by)?.max(2);
-            (number(last)?, Box::new(move |value| value * by))
+            let by = number(by)?;
+            if by < 2 {
+                return Err(format!(
+                    "`{text}` does not grow: expected a factor of 2 or more"
+                ));
+            }
+            (number(last)?, Box::new(move |value| value.checked_mul(by)))
         } else if let Some((last, by)) = rest.split_once('+') {
             let by = number(by)?;
-            (number(last)?, Box::new(move |value| value + by))
+            (number(last)?, Box::new(move |value| value.checked_add(by)))
         } else {
-            (number(rest)?, Box::new(|value| value * 2))
+            (number(rest)?, Box::new(|value| value.checked_mul(2)))
         };
     if last < first {
         return Err(format!("`{text}` ends before it begins"));
     }
-    let next = |value: &u64| Some(step(*value)).filter(|next| *next <= last);
+    let next = |value: &u64| step(*value).filter(|next| *next <= last);
     let all: Vec<u64> = std::iter::successors(Some(first), next)
         .take(MOST_SHAPES + 1)
         .collect();
@@ -419,6 +514,8 @@ mod tests {
         assert_eq!(of("64..200+64"), Ok(vec![64, 128, 192]));
         assert!(of("0").is_err());
         assert!(of("8..1*2").is_err());
+        assert!(of("1..8*1").is_err());
+        assert_eq!(of("4294967296..4294967296*4294967296"), Ok(vec![1 << 32]));
         assert!(of("x").is_err());
         assert!(of("99999999999").is_err());
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Answer, Context, Format, output};
 use crate::report::files;
-use crate::spec::Diagnostic;
+use crate::spec::{Diagnostic, is_name, no_name};
 use crate::validate::{
     Collectives, Kernels, Measurements, Subject, UnseenKernels, ValidationRecord, accuracy_file,
     annotated_csv, markdown, overlays, scatters, text, validate, without,
@@ -22,10 +22,11 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     split: Option<String>,
     /// Predict kernels also without a mechanism of the model, to see what it explains: achievable,
-    /// power, launch, ramp, cache, waves, reuse, fill, split, tiles, little or collisions.
+    /// power, launch, ramp, cache, waves, reuse, fill, split, tiles, little, collisions or softmax.
     #[arg(long, value_name = "MECHANISM")]
     without: Option<String>,
-    /// Write the annotated CSV, JSON, charts and a page into this folder.
+    /// Write the annotated CSV, JSON, charts and a page into this folder; with `--without` its table
+    /// and charts.
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
 }
@@ -59,10 +60,13 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
             Diagnostic::new(format!("unknown kind of measurements `{}`", args.kind))
                 .suggest(&args.kind, KINDS.iter().map(|(key, _)| *key))
         })?;
+    if let Some(split) = args.split.as_ref().filter(|split| !is_name(split)) {
+        return Err(no_name(split));
+    }
+    let file = Measurements::read(&args.file)?;
     if let Some(folder) = &args.output {
         files::prepare(folder)?;
     }
-    let file = Measurements::read(&args.file)?;
     if let Some(mechanism) = &args.without {
         return run_without(context, args, &file, mechanism);
     }
@@ -97,15 +101,18 @@ fn run_without(
         let kernels = Kernels::new(&context.catalog)?;
         let charts = record.charts(&kernels);
         let charts = charts.map_err(|e| Diagnostic::new(e.to_string()))?;
-        let all: Vec<_> = charts
-            .into_iter()
-            .flat_map(super::compare::chart_files)
-            .collect();
+        let name = format!("without-{}", record.mechanism);
+        let mut all = vec![
+            (format!("{name}.csv"), record.csv().into_bytes()),
+            (format!("{name}.json"), output::json(&record)?.into_bytes()),
+        ];
+        all.extend(charts.into_iter().flat_map(super::compare::chart_files));
         files::write_all(folder, &all)?;
     }
     output::result(&match context.format {
         Format::Json => output::json(&record)?,
-        _ => record.text(),
+        Format::Csv => record.csv(),
+        Format::Text => record.text(),
     })?;
     Ok(Answer::Done)
 }

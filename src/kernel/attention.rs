@@ -272,12 +272,17 @@ impl Attention {
             let blocks = (self.batch * self.kv_heads).max(1);
             let pieces = self.work_items(device) as f64 / blocks as f64;
             let fill = device.if_has(Mechanism::Fill, FILL_CONTEXT, 0.0);
-            let fill = 1.0 + pieces * fill / self.seen() as f64;
             let operands = self.operand_bytes();
-            repeated_bytes(operands * fill, operands, device)
+            let started = pieces * fill / self.seen() as f64 * self.cached_bytes();
+            repeated_bytes(operands + started, operands, device)
         } else {
             stream_bytes(activation_bytes(self.operand_bytes(), device), device)
         }
+    }
+
+    /// Keys and values of all tokens seen \[B\].
+    fn cached_bytes(&self) -> f64 {
+        (self.batch * self.seen()) as f64 * self.token_bytes
     }
 
     /// Queries, keys, values and output once; backward also the output's gradient, and the three
@@ -287,7 +292,7 @@ impl Attention {
         let rows = (self.batch * self.query * self.heads) as f64;
         let [queries, outputs] = self.dims.map(|dim| rows * dim as f64);
         let tokens = (self.batch * self.seen()) as f64;
-        let cached = tokens * self.token_bytes;
+        let cached = self.cached_bytes();
         if self.backward {
             let keys = tokens * (self.kv_heads * self.dims[0]) as f64;
             (4.0 * width + 8.0) * queries + cached + 2.0 * width * keys

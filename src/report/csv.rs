@@ -1,5 +1,6 @@
 //! Every table as CSV.
 
+use super::devices::DeviceRecord;
 use super::kernel::KernelRecord;
 use super::record::CompareRecord;
 use super::sweep::SweepRecord;
@@ -17,6 +18,45 @@ fn write(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     );
     let bytes = writer.into_inner().unwrap_or_default();
     String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// Any table, one line a row.
+pub fn lines(header: &[String], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    write(&header, rows)
+}
+
+/// One line per device.
+pub fn devices(records: &[DeviceRecord]) -> String {
+    let header = [
+        "name",
+        "class",
+        "vendor",
+        "architecture",
+        "year",
+        "units",
+        "flops_per_s",
+        "memory_bytes",
+        "bandwidth_bytes_per_s",
+        "ridge_flop_per_byte",
+        "measured",
+    ];
+    let row = |device: &DeviceRecord| {
+        vec![
+            device.name.clone(),
+            device.class.to_string(),
+            device.vendor.clone(),
+            device.architecture.clone(),
+            device.year.to_string(),
+            device.units.to_string(),
+            device.flops_per_s.to_string(),
+            device.memory_bytes.to_string(),
+            device.bandwidth.to_string(),
+            device.ridge.to_string(),
+            device.measured.to_string(),
+        ]
+    };
+    write(&header, records.iter().map(row))
 }
 
 /// One line per workload, machine and quantity.

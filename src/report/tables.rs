@@ -16,12 +16,28 @@ const STYLE: TableStyle =
 pub fn table(header: &[String], rows: &[Vec<String>]) -> String {
     let mut table = Table::new();
     table.load_style(STYLE);
-    table.set_header(header);
-    table.add_rows(rows);
+    table.set_header(header.iter().map(|text| cell(text)));
+    table.add_rows(rows.iter().map(|row| row.iter().map(|text| cell(text))));
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table.to_string()
+}
+
+/// Longest text of a cell \[characters\].
+const LONGEST_CELL: usize = 120;
+
+/// A text as a terminal can show it: no control characters, of bounded length.
+fn cell(text: &str) -> String {
+    let mut shown: String = text.chars().take(LONGEST_CELL).map(visible).collect();
+    if text.chars().nth(LONGEST_CELL).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+fn visible(c: char) -> char {
+    if c.is_control() { '\u{fffd}' } else { c }
 }
 
 /// The side-by-side table of a comparison: one column per machine.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-use super::figure::{Figure, above_zero_if_any};
+use super::figure::{Figure, factor, factor_if_any};
 use super::workload::Precision;
 use crate::units::Seconds;
 
@@ -61,7 +61,7 @@ pub struct CampaignSpec {
     pub plain_rows: Option<Figure<bool>>,
     /// Rate of its large products, relative to products of typical shapes with a library of today:
     /// below 1 for an older library, above for the best of many shapes.
-    #[serde(default, deserialize_with = "above_zero_if_any")]
+    #[serde(default, deserialize_with = "factor_if_any")]
     pub products: Option<Figure<f64>>,
     /// Whether its library multiplies INT8 on vector units, four products an instruction, also
     /// where the device has matrix units for it.
@@ -147,6 +147,7 @@ pub struct AccuracySpec {
     #[serde(default)]
     pub sources: BTreeMap<String, String>,
     /// Median over groups of their median |predicted/measured − 1|.
+    #[serde(deserialize_with = "factor")]
     pub median_error: Figure<f64>,
 }
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-use super::figure::{Figure, PeakShare, Share, above_zero, above_zero_if_any};
+use super::figure::{Figure, PeakShare, Share, above_zero, above_zero_if_any, factor_if_any};
 use super::workload::Precision;
 use crate::units::{Bytes, BytesPerSecond, FlopsPerSecond, Hertz, Seconds, Watts};
 
@@ -57,7 +57,7 @@ pub struct GpuSpec {
     /// Whether the driver allows peer-to-peer copies over PCIe.
     pub p2p_over_pcie: Figure<bool>,
     /// Board power.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub power: Option<Figure<Watts>>,
     /// Street or list price \[USD\], a hint.
     #[serde(default, deserialize_with = "above_zero_if_any")]
@@ -119,7 +119,7 @@ pub struct Compute {
     pub array: Option<Figure<u32>>,
     /// How much faster than `achievable` large products run before the power limit lowers the
     /// clock, relative; nothing where absent.
-    #[serde(default, deserialize_with = "above_zero_if_any")]
+    #[serde(default, deserialize_with = "factor_if_any")]
     pub boost: Option<Figure<f64>>,
     /// Share of the dense matrix peak that a large GEMM reaches where power does not limit the
     /// clock, as it does not where one operand is nothing but zeros; where absent, the family's
@@ -128,7 +128,7 @@ pub struct Compute {
     pub at_full_clock: Option<Figure<PeakShare>>,
     /// Share of the units that together draw the full VRAM bandwidth in a tiled kernel, above 1
     /// where even all of them cannot; the family's where absent.
-    #[serde(default, deserialize_with = "above_zero_if_any")]
+    #[serde(default, deserialize_with = "factor_if_any")]
     pub units_for_bandwidth: Option<Figure<f64>>,
 }
 
@@ -303,7 +303,7 @@ pub struct CpuSpec {
     #[serde(deserialize_with = "above_zero")]
     pub host_slowdown: Figure<f64>,
     /// Power.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub power: Option<Figure<Watts>>,
     /// Price \[USD\], a hint.
     #[serde(default, deserialize_with = "above_zero_if_any")]

@@ -27,6 +27,9 @@ pub struct Diagnostic {
     pub help: Vec<String>,
 }
 
+/// Longest text that can be a slip of a name \[B\]: nothing is near to a longer one.
+const LONGEST_NAME: usize = 200;
+
 impl Diagnostic {
     /// A message without a place.
     pub fn new(message: impl Into<String>) -> Self {
@@ -53,6 +56,9 @@ impl Diagnostic {
     /// where that is short, else a few names that come nearest.
     pub fn suggest<'a>(self, wrong: &str, valid: impl IntoIterator<Item = &'a str>) -> Self {
         let valid: Vec<&str> = valid.into_iter().collect();
+        if wrong.len() > LONGEST_NAME {
+            return self;
+        }
         match nearest(wrong, &valid) {
             Some(name) => self.help(format!("did you mean `{name}`?")),
             None if valid.is_empty() => self,

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 use super::device::{CpuSpec, GpuSpec, Peaks};
-use super::figure::{Figure, PeakShare, Share, above_zero_if_any};
+use super::figure::{Figure, PeakShare, Share, above_zero_if_any, factor_if_any};
 use super::workload::Precision;
 use crate::units::{FlopsPerSecond, Seconds, Watts};
 
@@ -38,7 +38,7 @@ pub struct FamilySpec {
     #[serde(default, deserialize_with = "above_zero_if_any")]
     pub array: Option<Figure<u32>>,
     /// Share of the units that together draw the full VRAM bandwidth in a tiled kernel.
-    #[serde(default, deserialize_with = "above_zero_if_any")]
+    #[serde(default, deserialize_with = "factor_if_any")]
     pub units_for_bandwidth: Option<Figure<f64>>,
     /// Share of the memory's bandwidth that a large stream reaches without an inline
     /// error-correcting code.

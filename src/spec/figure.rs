@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 
-use crate::units::{Bytes, BytesPerSecond, FlopsPerSecond, Hertz};
+use crate::units::{Bytes, BytesPerSecond, FlopsPerSecond, Hertz, Watts};
 
 /// One figure of the catalogue with its source beside it.
 #[derive(Debug, Clone, Deserialize)]
@@ -11,6 +11,7 @@ pub struct Figure<T> {
     /// The figure.
     pub value: T,
     /// A key of the file's `sources`, or the source itself.
+    #[serde(deserialize_with = "not_empty")]
     pub source: String,
     /// Reasoning, caveats, the data a fitted constant was fitted on.
     #[serde(default)]
@@ -37,18 +38,42 @@ impl<T> Figure<T> {
     }
 }
 
-/// A share of one, from just above 0 to 1.
+/// A source that says something: an empty one stands for a figure that a file leaves out.
+fn not_empty<'de, D: Deserializer<'de>>(d: D) -> Result<String, D::Error> {
+    let text = String::deserialize(d)?;
+    if text.trim().is_empty() {
+        return Err(serde::de::Error::custom(
+            "the source is empty; expected where the figure comes from",
+        ));
+    }
+    Ok(text)
+}
+
+/// Nothing in use reaches less of what its data sheet promises.
+const LEAST_SHARE: f64 = 1e-3;
+
+/// A number as short as it can be written.
+fn short(value: f64) -> String {
+    if value == 0.0 || (1e-6..1e9).contains(&value.abs()) {
+        value.to_string()
+    } else {
+        format!("{value:e}")
+    }
+}
+
+/// A share of one, from a thousandth to 1.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Share(pub f64);
 
 impl<'de> Deserialize<'de> for Share {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let value = f64::deserialize(d)?;
-        if value > 0.0 && value <= 1.0 {
+        if (LEAST_SHARE..=1.0).contains(&value) {
             Ok(Self(value))
         } else {
             Err(serde::de::Error::custom(format!(
-                "`{value}` is not a share; expected a number above 0 and at most 1"
+                "`{}` is not a share; expected a number from {LEAST_SHARE} to 1",
+                short(value)
             )))
         }
     }
@@ -65,12 +90,13 @@ const LARGEST_PEAK_SHARE: f64 = 1.5;
 impl<'de> Deserialize<'de> for PeakShare {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let value = f64::deserialize(d)?;
-        if value > 0.0 && value <= LARGEST_PEAK_SHARE {
+        if (LEAST_SHARE..=LARGEST_PEAK_SHARE).contains(&value) {
             Ok(Self(value))
         } else {
             Err(serde::de::Error::custom(format!(
-                "`{value}` is not a share of a peak; expected a number above 0 and at most \
-                 {LARGEST_PEAK_SHARE}"
+                "`{}` is not a share of a peak; expected a number from {LEAST_SHARE} to \
+                 {LARGEST_PEAK_SHARE}",
+                short(value)
             )))
         }
     }
@@ -101,6 +127,28 @@ amounts! {
     BytesPerSecond => |v| v.0,
     FlopsPerSecond => |v| v.0,
     Hertz => |v| v.0,
+    Watts => |v| v.0,
+}
+
+/// A factor by which something of the same kind is more or less: a hundredth to a hundredfold.
+struct Factor(f64);
+
+/// Largest factor, and the inverse of the least.
+const LARGEST_FACTOR: f64 = 100.0;
+
+impl<'de> Deserialize<'de> for Factor {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let value = f64::deserialize(d)?;
+        if (1.0 / LARGEST_FACTOR..=LARGEST_FACTOR).contains(&value) {
+            Ok(Self(value))
+        } else {
+            Err(serde::de::Error::custom(format!(
+                "`{}` is no plausible factor; expected a number from {} to {LARGEST_FACTOR}",
+                short(value),
+                1.0 / LARGEST_FACTOR
+            )))
+        }
+    }
 }
 
 /// A value that is finite and above zero.
@@ -124,7 +172,7 @@ where
     T: Deserialize<'de> + Amount,
     D: Deserializer<'de>,
 {
-    Figure::<AboveZero<T>>::deserialize(d).map(Figure::inner)
+    Figure::<AboveZero<T>>::deserialize(d).map(|figure| figure.map(|value| value.0))
 }
 
 /// A figure that must be above zero where it is given.
@@ -134,13 +182,28 @@ where
     D: Deserializer<'de>,
 {
     let figure = Option::<Figure<AboveZero<T>>>::deserialize(d)?;
-    Ok(figure.map(Figure::inner))
+    Ok(figure.map(|figure| figure.map(|value| value.0)))
 }
 
-impl<T> Figure<AboveZero<T>> {
-    fn inner(self) -> Figure<T> {
+/// A factor that is plausible.
+pub(super) fn factor<'de, D: Deserializer<'de>>(d: D) -> Result<Figure<f64>, D::Error> {
+    Figure::<Factor>::deserialize(d).map(|figure| figure.map(|factor| factor.0))
+}
+
+/// A factor that is plausible where it is given.
+pub(super) fn factor_if_any<'de, D>(d: D) -> Result<Option<Figure<f64>>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let figure = Option::<Figure<Factor>>::deserialize(d)?;
+    Ok(figure.map(|figure| figure.map(|factor| factor.0)))
+}
+
+impl<T> Figure<T> {
+    /// The same figure in another type.
+    fn map<U>(self, to: impl FnOnce(T) -> U) -> Figure<U> {
         Figure {
-            value: self.value.0,
+            value: to(self.value),
             source: self.source,
             note: self.note,
             estimate: self.estimate,

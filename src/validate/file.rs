@@ -39,7 +39,8 @@ impl Measurements {
     /// # Errors
     /// There is no header, or a line has not as many cells as the header.
     pub fn parse(path: &str, text: &str) -> Result<Self, Diagnostic> {
-        let bad = |e: csv::Error| Diagnostic::new(format!("`{path}` is not a CSV table: {e}"));
+        let bad =
+            |e: csv::Error| Diagnostic::new(format!("`{path}` is not a CSV table: {}", why(&e)));
         let mut reader = csv::ReaderBuilder::new()
             .trim(csv::Trim::All)
             .from_reader(text.trim_start_matches('\u{feff}').as_bytes());
@@ -52,7 +53,21 @@ impl Measurements {
         if columns.is_empty() {
             return Err(Diagnostic::new(format!("`{path}` has no header")));
         }
-        let records = reader.records().collect::<Result<_, _>>().map_err(bad)?;
+        let twice = columns
+            .iter()
+            .enumerate()
+            .find(|(at, column)| !column.is_empty() && columns[..*at].contains(column));
+        if let Some((_, column)) = twice {
+            return Err(Diagnostic::new(format!(
+                "`{path}` has two columns `{column}`"
+            )));
+        }
+        let records: Vec<_> = reader.records().collect::<Result<_, _>>().map_err(bad)?;
+        if records.is_empty() {
+            return Err(Diagnostic::new(format!(
+                "`{path}` has a header but no rows"
+            )));
+        }
         Ok(Self {
             path: path.to_string(),
             columns,
@@ -107,6 +122,21 @@ impl Measurements {
     }
 }
 
+/// What is wrong with a table, in words.
+fn why(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths {
+            pos: Some(place),
+            expected_len,
+            len,
+        } => format!(
+            "line {} has {len} cells, the header {expected_len}",
+            place.line()
+        ),
+        _ => error.to_string(),
+    }
+}
+
 impl<'a> Row<'a> {
     /// The cell of a column; empty where the file lacks the column.
     pub fn text(&self, column: &str) -> &'a str {
@@ -119,6 +149,17 @@ impl<'a> Row<'a> {
     pub fn number(&self, column: &str) -> Option<f64> {
         let value: f64 = self.text(column).parse().ok()?;
         value.is_finite().then_some(value)
+    }
+
+    /// The number in a column.
+    ///
+    /// # Errors
+    /// The cell is empty or holds something else.
+    pub fn value(&self, column: &str) -> Result<f64, String> {
+        self.number(column).ok_or_else(|| match self.text(column) {
+            "" => format!("no `{column}`"),
+            text => format!("`{column}` is `{text}`, not a number"),
+        })
     }
 
     /// The whole number in a column, from 1 up.
@@ -140,7 +181,10 @@ impl<'a> Row<'a> {
     /// What the row is called: its `id`, or its line in the file.
     pub fn id(&self) -> String {
         match self.text("id") {
-            "" => format!("line {}", self.index + 2),
+            "" => {
+                let place = self.file.records[self.index].position();
+                format!("line {}", place.map_or(0, csv::Position::line))
+            }
             id => id.to_string(),
         }
     }
@@ -201,7 +245,19 @@ mod tests {
 
     #[test]
     fn ragged_lines_are_refused() {
-        let error = Measurements::parse("t.csv", "a,b\n1\n").expect_err("ragged");
-        assert!(error.message.starts_with("`t.csv` is not a CSV table"));
+        let error = Measurements::parse("t.csv", "a,b\n\n1,2\n1\n").expect_err("ragged");
+        let ragged = "`t.csv` is not a CSV table: line 4 has 1 cells, the header 2";
+        assert_eq!(error.message, ragged);
+        let error = Measurements::parse("t.csv", "a,b,a\n1,2,3\n").expect_err("twice");
+        assert_eq!(error.message, "`t.csv` has two columns `a`");
+        let error = Measurements::parse("t.csv", "a,b\n").expect_err("empty");
+        assert_eq!(error.message, "`t.csv` has a header but no rows");
+    }
+
+    #[test]
+    fn a_row_without_a_name_is_called_by_its_line() {
+        let file = Measurements::parse("t.csv", "id,m\n\n\n,3\n\n,4\n").expect("a table");
+        let names: Vec<String> = file.rows(None).expect("rows").iter().map(Row::id).collect();
+        assert_eq!(names, ["line 4", "line 6"]);
     }
 }

@@ -5,11 +5,14 @@ use crate::kernel::Device;
 use crate::model::{Operator, Shape, element_bytes};
 use crate::spec::{CampaignSpec, GpuSpec, Precision};
 
-/// Number formats as the sources write them, by what the cell begins with.
-const FORMATS: [(&str, Precision); 14] = [
-    ("bf", Precision::Bf16),
+/// Number formats as the sources write them, by the words a cell begins with, in lower case.
+const FORMATS: [(&str, Precision); 17] = [
+    ("bf16", Precision::Bf16),
+    ("bfloat16", Precision::Bf16),
     ("fp16", Precision::Fp16),
+    ("float16", Precision::Fp16),
     ("fp32", Precision::Fp32),
+    ("float32", Precision::Fp32),
     ("fp64", Precision::Fp64),
     ("tf32", Precision::Tf32),
     ("fp8", Precision::Fp8),
@@ -19,14 +22,17 @@ const FORMATS: [(&str, Precision); 14] = [
     // SmoothQuant: both operands in INT8.
     ("sq", Precision::Int8),
     // DeepBench; its "pseudo" FP16 is stored in 16 bits and multiplied in 32.
-    ("Float", Precision::Fp32),
+    ("float", Precision::Fp32),
     ("16 bit inputs, 32 bit multiplication", Precision::Fp32),
     ("16 bit inputs", Precision::Fp16),
-    ("GEMM, Conv: Int8", Precision::Int8),
+    ("gemm, conv: int8", Precision::Int8),
 ];
 
 /// Bytes of a stream that no cache holds \[B\].
 const LONG_STREAM: f64 = 4e9;
+
+/// Largest product of all sizes: arithmetic on tiles is exact below it.
+const MOST_TOGETHER: f64 = (1u64 << 60) as f64;
 
 /// Blocks of threads that look for the largest number of a tensor, and the threads of each
 /// (TensorRT-LLM, cpp/tensorrt_llm/common/cudaFp8Utils.cu).
@@ -45,6 +51,9 @@ pub(super) fn operators(
 ) -> Result<Vec<Operator>, String> {
     let plain = campaign.is_some_and(CampaignSpec::has_plain_rows);
     let mut main = timed(row, plain)?;
+    if sizes(&main.shape) > MOST_TOGETHER {
+        return Err("unsupported: too large".into());
+    }
     let paged = campaign.is_some_and(|campaign| campaign.pages_prompts(&gpu.architecture));
     let mut all = if campaign.is_some_and(CampaignSpec::times_layers) {
         before(&main, paged, gpu)
@@ -56,6 +65,24 @@ pub(super) fn operators(
     }
     all.push(main);
     Ok(all)
+}
+
+/// All sizes of a product or of attention, multiplied.
+fn sizes(shape: &Shape) -> f64 {
+    let all = match *shape {
+        Shape::Gemm { m, n, k, batch } => vec![m, n, k, batch],
+        Shape::Attention {
+            batch,
+            query,
+            context,
+            heads,
+            head_dim,
+            ..
+        } => vec![batch, query, context, heads, head_dim],
+        Shape::Rows { rows, width, .. } => vec![rows, width],
+        _ => Vec::new(),
+    };
+    all.into_iter().map(|size| size as f64).product()
 }
 
 /// Whether an operator is a prompt's attention whose keys and values are kept in FP8.
@@ -199,9 +226,14 @@ pub(super) fn timed(row: &Row<'_>, plain: bool) -> Result<Operator, String> {
 
 /// A number format; where it names that of the KV cache too, the first.
 fn format(text: &str) -> Result<Precision, String> {
+    let lower = text.to_lowercase();
+    let begins = |words: &str| {
+        let rest = lower.strip_prefix(words);
+        rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
+    };
     FORMATS
         .iter()
-        .find(|(prefix, _)| text.starts_with(prefix))
+        .find(|(words, _)| begins(words))
         .map(|(_, precision)| *precision)
         .ok_or_else(|| format!("unsupported: number format `{text}`"))
 }
@@ -226,19 +258,29 @@ fn prompt(row: &Row<'_>) -> Result<(u64, u64), String> {
         let tokens = row.count("seq")?;
         return Ok((tokens, tokens));
     }
+    let known = match row.text("seq") {
+        "" | "0" => 0,
+        _ => row.count("seq")?,
+    };
     let new = row.count("m")?;
-    Ok((new, new + row.count("seq").unwrap_or(0)))
+    Ok((new, new + known))
 }
 
 fn attention(row: &Row<'_>, (query, context): (u64, u64)) -> Result<Shape, String> {
     let dtype = row.text("dtype");
     let kv = dtype.split_once("/kv ").map_or(dtype, |(_, kv)| kv);
+    let (heads, kv_heads) = (row.count("heads")?, row.count("kv_heads")?);
+    if kv_heads > heads {
+        return Err(format!(
+            "unsupported: {kv_heads} key/value heads for {heads}"
+        ));
+    }
     Ok(Shape::Attention {
         batch: row.count("batch")?,
         query,
         context,
-        heads: row.count("heads")?,
-        kv_heads: row.count("kv_heads")?,
+        heads,
+        kv_heads,
         head_dim: row.count("head_dim")?,
         causal: true,
         fused: true,

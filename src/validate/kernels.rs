@@ -1,7 +1,7 @@
 //! Single operators on one device: GEMM, attention, elementwise kernels, memory streams.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::kernel_rows::{operators, timed};
 use super::launches::Launches;
@@ -27,6 +27,8 @@ pub struct Kernels {
     launches: Launches,
     library: Arc<LibrarySpec>,
     called: Called,
+    /// GPUs of machines that rows named, by the machine.
+    machines: Mutex<BTreeMap<String, Option<String>>>,
     pub(super) devices: BTreeMap<String, Arc<GpuSpec>>,
     /// How each source timed, by what the column `source` says.
     campaigns: BTreeMap<String, Arc<CampaignSpec>>,
@@ -44,15 +46,17 @@ impl Kernels {
             devices.insert(name.to_string(), catalog.get::<GpuSpec>(name)?);
         }
         let mut campaigns = BTreeMap::new();
-        for name in catalog.names(Kind::Campaign) {
+        for name in catalog.own_first(Kind::Campaign) {
             let campaign = catalog.get::<CampaignSpec>(name)?;
-            campaigns.insert(campaign.column.clone(), campaign);
+            let column = campaign.column.clone();
+            campaigns.entry(column).or_insert(campaign);
         }
         Ok(Self {
             catalog: catalog.clone(),
             launches: Launches::shipped()?,
             library: catalog.get(LIBRARY)?,
             called: Called::new(catalog)?,
+            machines: Mutex::default(),
             devices,
             campaigns,
             missing: None,
@@ -138,16 +142,24 @@ impl Kernels {
 
     /// The name of the GPUs of a row's machine, unless they are none that the row may mean.
     fn device_of_machine(&self, row: &Row<'_>, unclear: &Unclear<'_>) -> Option<String> {
-        let file = self.catalog.file(row.text("topology"))?;
-        let topology = expand(&self.catalog, &file.source).ok()?;
-        let first = *topology.gpus().first()?;
-        let name = &topology.device(first).gpu()?.name;
+        let machine = row.text("topology");
+        let mut machines = self.machines.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = machines.entry(machine.to_string());
+        let name = known.or_insert_with(|| self.first_gpu(machine)).clone()?;
         let meant = match unclear {
             Unclear::Several(names) => names.contains(&name.as_str()),
             Unclear::Unknown => true,
             Unclear::Part => false,
         };
-        meant.then(|| name.clone())
+        meant.then_some(name)
+    }
+
+    /// The name of the first GPU of a machine.
+    fn first_gpu(&self, machine: &str) -> Option<String> {
+        let file = self.catalog.file(machine)?;
+        let topology = expand(&self.catalog, &file.source).ok()?;
+        let first = *topology.gpus().first()?;
+        topology.device(first).gpu().map(|gpu| gpu.name.clone())
     }
 }
 
@@ -187,7 +199,7 @@ impl Subject for Kernels {
         } else {
             "time_us"
         };
-        row.number(column).ok_or_else(|| format!("no `{column}`"))
+        row.value(column)
     }
 
     fn predict(&self, row: &Row<'_>) -> Result<f64, String> {

@@ -82,6 +82,12 @@ pub trait Subject: Sync {
     }
 }
 
+/// Whether rows of a split are fair to compare with: `suspect` and `degraded` ones contradict
+/// themselves or come from machines known to be broken.
+fn is_fair(split: &str) -> bool {
+    ["", "calibration", "validation"].contains(&split)
+}
+
 /// Predicts every row of a file, on all cores; the order is that of the file.
 ///
 /// # Errors

@@ -74,6 +74,9 @@ pub struct ValidationRecord {
     pub kendall_tau_alike: Option<f64>,
 }
 
+/// Relative error from which a measured value is no measurement.
+const ABSURD: f64 = 1e9;
+
 impl RowRecord {
     /// Predicts one row.
     pub(super) fn new(subject: &dyn Subject, row: &Row<'_>) -> Self {
@@ -88,10 +91,15 @@ impl RowRecord {
             (Ok(measured), Ok(predicted)) => Some(predicted / measured - 1.0),
             _ => None,
         };
+        let error = error.filter(|error| *error < ABSURD);
         let reason = predicted.as_ref().err().or(measured.as_ref().err());
         Self {
             id: row.id(),
-            status: reason.cloned().unwrap_or_else(|| "ok".to_string()),
+            status: match (reason, error) {
+                (Some(reason), _) => reason.clone(),
+                (None, None) => format!("measured value is {ABSURD:e} times too small"),
+                (None, Some(_)) => "ok".to_string(),
+            },
             measured: measured.ok(),
             predicted: predicted.ok(),
             error,

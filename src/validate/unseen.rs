@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::kernels::Kernels;
 use super::score::median;
-use super::{Row, Subject};
+use super::{Row, Subject, is_fair};
 use crate::catalog::Catalog;
 use crate::kernel::feed;
 use crate::report::draw::Measure;
@@ -34,7 +34,10 @@ impl UnseenKernels {
         let mut kernels = Kernels::new(catalog)?;
         let mut all = BTreeMap::new();
         for gpu in kernels.devices.values() {
-            let family = catalog.family(&gpu.name, &gpu.architecture)?;
+            // A user's device may give all its own constants and be of no family.
+            let Ok(family) = catalog.family(&gpu.name, &gpu.architecture) else {
+                continue;
+            };
             let known = Known {
                 gpu: Arc::clone(gpu),
                 clock_share: family.clock_share(&gpu.compute.peak, gpu.power.as_ref()),
@@ -42,7 +45,9 @@ impl UnseenKernels {
             all.insert(gpu.name.clone(), known);
         }
         for gpu in kernels.devices.values_mut() {
-            *gpu = Arc::new(withheld(&all[&gpu.name], &all));
+            if let Some(known) = all.get(&gpu.name) {
+                *gpu = Arc::new(withheld(known, &all));
+            }
         }
         Ok(Self(kernels))
     }
@@ -70,7 +75,7 @@ impl Subject for UnseenKernels {
             return Err("unsupported: an all-reduce is no matter of one device".into());
         }
         let split = row.split();
-        if !["", "calibration", "validation"].contains(&split) {
+        if !is_fair(split) {
             return Err(format!("left out: {split}"));
         }
         self.0.predict(row)

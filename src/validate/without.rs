@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use super::page::{share, signed};
 use super::record::{RowRecord, ValidationRecord};
-use super::{Kernels, Measurements, Subject, validate};
+use super::{Kernels, Measurements, Subject, is_fair, validate};
 use crate::kernel::Mechanism;
+use crate::report::csv;
 use crate::report::draw::{
     Chart, RenderError, Rendered, Scatter, ScatterPoint, ScatterSeries, render,
 };
@@ -112,18 +113,43 @@ impl WithoutRecord {
         )
     }
 
+    /// The same as CSV, errors as shares.
+    pub fn csv(&self) -> String {
+        let header = [
+            "class",
+            "n",
+            "median_abs_error",
+            "median_abs_error_without",
+            "mean_error",
+            "mean_error_without",
+        ];
+        let cell = |value: Option<f64>| value.map_or_else(String::new, |v| v.to_string());
+        let row = |class: &ClassWithout| {
+            vec![
+                class.class.to_string(),
+                class.n.to_string(),
+                cell(class.median_abs_error),
+                cell(class.median_abs_error_without),
+                cell(class.mean_error),
+                cell(class.mean_error_without),
+            ]
+        };
+        csv::lines(&header.map(String::from), self.classes.iter().map(row))
+    }
+
     /// Predicted over measured, both models on one chart for each class.
     ///
     /// # Errors
     /// A chart cannot be drawn.
     pub fn charts(&self, subject: &dyn Subject) -> Result<Vec<(String, Rendered)>, RenderError> {
         let mut classes: BTreeMap<&str, [Vec<&RowRecord>; 2]> = BTreeMap::new();
-        for (index, record) in [&self.cut, &self.whole].into_iter().enumerate() {
-            for row in record.rows.iter().filter(|row| row.error.is_some()) {
+        for (index, record) in [&self.whole, &self.cut].into_iter().enumerate() {
+            let shown = |row: &&RowRecord| row.error.is_some() && is_fair(&row.split);
+            for row in record.rows.iter().filter(shown) {
                 classes.entry(row.class).or_default()[index].push(row);
             }
         }
-        let chart = |(class, [cut, whole]): (&str, [Vec<&RowRecord>; 2])| {
+        let chart = |(class, [whole, cut]): (&str, [Vec<&RowRecord>; 2])| {
             let (quantity, measure, scale) = subject.quantity(class);
             let series = |label: String, rows: &[&RowRecord]| ScatterSeries {
                 label,
@@ -135,8 +161,8 @@ impl WithoutRecord {
                 quantity: quantity.to_string(),
                 measure,
                 series: vec![
-                    series(format!("without {}", self.mechanism), &cut),
                     series("whole model".into(), &whole),
+                    series(format!("without {}", self.mechanism), &cut),
                 ],
             };
             let name = format!("without-{}-{}", self.mechanism, class.replace(' ', "-"));

@@ -94,6 +94,54 @@ fn attention_comes_in_all_its_forms() {
 }
 
 #[test]
+fn a_size_that_was_not_asked_for_follows_its_partner() {
+    let sizes = |arguments: &[&str]| {
+        let on = ["--on", "t4", "--dtype", "fp16"];
+        let record = &json(&[&["kernel"], arguments, &on[..]].concat())[0];
+        let sizes = record["sizes"].as_array().unwrap().clone();
+        let of = move |name: &str| {
+            let pair = sizes.iter().find(|pair| pair[0] == name).unwrap();
+            pair[1].as_u64().unwrap()
+        };
+        [of("query"), of("context"), of("heads"), of("kv-heads")]
+    };
+    assert_eq!(sizes(&["attention", "--context", "512"]), [512, 512, 32, 8]);
+    assert_eq!(sizes(&["attention", "--query", "512"]), [512, 512, 32, 8]);
+    assert_eq!(sizes(&["attention", "--heads", "4"]), [4096, 4096, 4, 4]);
+    let few = ["attention", "--query", "8", "--context", "64"];
+    assert_eq!(sizes(&few), [8, 64, 32, 8]);
+}
+
+#[test]
+fn a_longer_context_never_decodes_faster() {
+    let device = ["--on", "h100-sxm-80gb"];
+    for shape in [["--batch", "1024"], ["--heads", "128"]] {
+        let arguments = ["kernel", "decode", "--context", "1..4096*2"];
+        let records = json(&[&arguments[..], &shape, &device].concat());
+        let times = records.as_array().unwrap().iter();
+        let times: Vec<f64> = times.map(|r| r["time_s"].as_f64().unwrap()).collect();
+        // From 512 tokens on the context is cut, which gains a little.
+        assert!(times.is_sorted_by(|a, b| *a <= b * 1.01), "{times:?}");
+    }
+}
+
+#[test]
+fn every_entry_is_shown_under_its_own_name() {
+    let all = json(&["catalog"]);
+    for entry in all.as_array().unwrap() {
+        let name = entry["name"].as_str().unwrap();
+        assert_eq!(json(&["catalog", name])["name"], *name);
+    }
+    let (code, csv, _) = narrows(&["--csv", "catalog", "h100-sxm-80gb", "RTX 3090"]);
+    assert_eq!((code, csv.lines().count()), (0, 3), "{csv}");
+    let (code, csv, _) = narrows(&["--csv", "kernel", "list"]);
+    assert!(
+        code == 0 && csv.starts_with("operator,sizes,what it does\n"),
+        "{csv}"
+    );
+}
+
+#[test]
 fn bad_input_gets_one_clear_message() {
     for (arguments, message) in [
         (&["kernel", "gem", "--on", "t4"][..], "did you mean `gemm`?"),
@@ -117,6 +165,57 @@ fn bad_input_gets_one_clear_message() {
             "did you mean `waves`?",
         ),
         (&["validate", "kernel", "x.csv"], "did you mean `kernels`?"),
+        (
+            &[
+                "kernel",
+                "convolution",
+                "--image",
+                "4294967296",
+                "--on",
+                "t4",
+            ],
+            "is too large",
+        ),
+        (
+            &[
+                "kernel",
+                "attention",
+                "--query",
+                "9",
+                "--context",
+                "8",
+                "--on",
+                "t4",
+            ],
+            "expected query to be at most context",
+        ),
+        (
+            &[
+                "kernel",
+                "decode",
+                "--heads",
+                "8",
+                "--kv-heads",
+                "9",
+                "--on",
+                "t4",
+            ],
+            "expected kv-heads to be at most heads",
+        ),
+        (
+            &["kernel", "gemm", "-m", "1..8*1", "--on", "t4"],
+            "does not grow",
+        ),
+        (&["catalog", "A100 SXM4"], "may be any of 2 devices"),
+        (
+            &["catalog", "--year", "2022..2020"],
+            "ends before it begins",
+        ),
+        (
+            &["catalog", "--kind", "link", "--year", "2020"],
+            "no kind of device",
+        ),
+        (&["catalog", "--ridge", "NaN"], "no limit"),
     ] {
         let (code, _, err) = narrows(arguments);
         assert_eq!(code, 2, "{arguments:?}");

@@ -78,9 +78,10 @@ fn svg<C: Chart>(chart: &C, (width, height): (u32, u32)) -> Result<String, Rende
     ))
 }
 
-/// A text as it stands in SVG.
+/// A text as it stands in SVG, which has no control characters.
 pub fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
+    text.replace(char::is_control, "\u{fffd}")
+        .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
 }

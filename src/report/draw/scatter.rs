@@ -137,7 +137,8 @@ impl Scatter {
         placer.take_line((plot.x0, plot.y1), (plot.x1, plot.y0));
         let place = |point: &ScatterPoint| (x.at(point.measured), y.at(point.predicted));
         let mut outliers = Vec::new();
-        for (index, series) in self.series.iter().enumerate() {
+        // The first series lies on top.
+        for (index, series) in self.series.iter().enumerate().rev() {
             for point in series.points.iter().filter(|point| point.usable()) {
                 let at = place(point);
                 Marker::of_series(index).draw(canvas, at, 5.0)?;

@@ -210,6 +210,42 @@ fn gpus() {
             with(CARD, "vendor:", "vender:"),
             &[g, "`vendor`"],
         ),
+        case(
+            "a figure with an empty source",
+            g,
+            with(
+                CARD,
+                "{value: 0.79, source: none}",
+                "{value: 0.79, source: ''}",
+            ),
+            &[g, "source is empty"],
+        ),
+        case(
+            "a share that is none",
+            g,
+            figure(CARD, "achievable", "1e-308"),
+            &[g, "0.001"],
+        ),
+        case(
+            "a board without power",
+            g,
+            with(
+                CARD,
+                "memory:",
+                "power: {value: 0 W, source: none}\nmemory:",
+            ),
+            &[g, "more than 0"],
+        ),
+        case(
+            "a factor beyond reason",
+            g,
+            with(
+                CARD,
+                "  achievable: {value: 0.79",
+                "  boost: {value: 1e308, source: none}\n  achievable: {value: 0.79",
+            ),
+            &[g, "plausible"],
+        ),
     ];
     snapshot!(messages(&cases));
 }
@@ -238,4 +274,74 @@ fn cpus() {
         ),
     ];
     snapshot!(messages(&cases));
+}
+
+/// What `--on` finds in a catalogue with such cards: their names, aliases and titles.
+fn found(cards: &[(&str, &str, &str)], device: &str) -> String {
+    let text = |name: &str, aliases: &str, title: &str| {
+        let text = with(CARD, "name: card", &format!("name: {name}"));
+        let text = with(&text, "title: A card", &format!("title: {title}"));
+        with(&text, "vendor:", &format!("aliases: [{aliases}]\nvendor:"))
+    };
+    let files: Vec<(String, String)> = cards
+        .iter()
+        .map(|(name, aliases, title)| (format!("c/{name}.yaml"), text(name, aliases, title)))
+        .collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(n, t)| (&**n, &**t)).collect();
+    let args = ["--json", "--catalog", "c", "kernel", "add", "--on", device];
+    let run = narrows(folder(&files).path(), &args);
+    match run.code {
+        0 => run.json()[0]["device"].as_str().unwrap().to_string(),
+        _ => run.stderr.lines().next().unwrap().to_string(),
+    }
+}
+
+#[test]
+fn what_devices_are_called_is_settled_by_whose_they_are() {
+    // An entry's name comes before everything else.
+    assert_eq!(
+        found(&[("zzz", "rtx-4090", "A card")], "RTX-4090"),
+        "rtx-4090"
+    );
+    // One's own alias comes before a shipped one, wherever it stands in the alphabet.
+    for name in ["aaa", "zzz"] {
+        assert_eq!(found(&[(name, "H100", "A card")], "H100"), name);
+        assert_eq!(found(&[(name, "", "RTX 3080")], "NVIDIA RTX 3080"), name);
+    }
+    let both = [("aaa", "Wonder", "Card A"), ("bbb", "Wonder", "Card B")];
+    assert_eq!(
+        found(&both, "wonder"),
+        "error: `wonder` may be any of 2 devices"
+    );
+    assert_eq!(found(&both, "card b"), "bbb");
+    let brand = found(&[("aaa", "NVIDIA", "A card")], "NVIDIA");
+    assert!(brand.contains("tells no device from another"), "{brand}");
+}
+
+#[test]
+fn a_family_of_ones_own_comes_before_a_shipped_one() {
+    let family = "kind: family\nname: NAME\ntitle: F\ncovers: [ampere]\n\
+        achievable: {value: 0.1, source: none}\nattention: {value: 0.5, source: none}\n\
+        memory: {value: 0.9, source: none}\nlaunch: {value: 2 us, source: none}\n";
+    let card = with(CARD, "  achievable: {value: 0.79, source: none}\n", "");
+    let rate = |name: &str| {
+        let file = (format!("c/{name}.yaml"), with(family, "NAME", name));
+        let files = [("c/card.yaml", &*card), (&*file.0, &*file.1)];
+        let args = [
+            "--json",
+            "--catalog",
+            "c",
+            "kernel",
+            "gemm",
+            "-m",
+            "8192",
+            "--on",
+            "card",
+        ];
+        let run = narrows(folder(&files).path(), &args);
+        run.json()[0]["flops_per_s"].as_f64().unwrap()
+    };
+    for name in ["aaa", "zzz"] {
+        assert!(rate(name) < 0.11 * 312e12, "{name}: {}", rate(name));
+    }
 }
