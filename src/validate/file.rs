@@ -15,6 +15,8 @@ pub struct Measurements {
     path: String,
     columns: Vec<String>,
     records: Vec<csv::StringRecord>,
+    /// The line on which each record begins.
+    lines: Vec<u64>,
 }
 
 /// One line of a file.
@@ -39,11 +41,12 @@ impl Measurements {
     /// # Errors
     /// There is no header, or a line has not as many cells as the header.
     pub fn parse(path: &str, text: &str) -> Result<Self, Diagnostic> {
-        let bad =
-            |e: csv::Error| Diagnostic::new(format!("`{path}` is not a CSV table: {}", why(&e)));
+        let bad = |e: csv::Error| {
+            Diagnostic::new(format!("`{path}` is not a CSV table: {}", why(&e, text)))
+        };
         let mut reader = csv::ReaderBuilder::new()
             .trim(csv::Trim::All)
-            .from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+            .from_reader(text.as_bytes());
         let columns: Vec<String> = reader
             .headers()
             .map_err(bad)?
@@ -68,9 +71,11 @@ impl Measurements {
                 "`{path}` has a header but no rows"
             )));
         }
+        let line = |record: &csv::StringRecord| record.position().map_or(0, |at| line(at, text));
         Ok(Self {
             path: path.to_string(),
             columns,
+            lines: records.iter().map(line).collect(),
             records,
         })
     }
@@ -123,7 +128,7 @@ impl Measurements {
 }
 
 /// What is wrong with a table, in words.
-fn why(error: &csv::Error) -> String {
+fn why(error: &csv::Error, text: &str) -> String {
     match error.kind() {
         csv::ErrorKind::UnequalLengths {
             pos: Some(place),
@@ -131,10 +136,17 @@ fn why(error: &csv::Error) -> String {
             len,
         } => format!(
             "line {} has {len} cells, the header {expected_len}",
-            place.line()
+            line(place, text)
         ),
         _ => error.to_string(),
     }
+}
+
+/// The line on which a record begins: the reader's place is before the empty lines in front of it.
+fn line(place: &csv::Position, text: &str) -> u64 {
+    let rest = text.as_bytes().iter().skip(place.byte() as usize);
+    let empty = rest.take_while(|byte| matches!(byte, b'\n' | b'\r'));
+    place.line() + empty.filter(|byte| **byte == b'\n').count() as u64
 }
 
 impl<'a> Row<'a> {
@@ -181,10 +193,7 @@ impl<'a> Row<'a> {
     /// What the row is called: its `id`, or its line in the file.
     pub fn id(&self) -> String {
         match self.text("id") {
-            "" => {
-                let place = self.file.records[self.index].position();
-                format!("line {}", place.map_or(0, csv::Position::line))
-            }
+            "" => format!("line {}", self.file.lines[self.index]),
             id => id.to_string(),
         }
     }
