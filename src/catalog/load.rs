@@ -68,7 +68,8 @@ pub fn read_file(path: &Path) -> Result<Arc<Source>, Diagnostic> {
             "`{shown}` is a folder, not a file"
         )));
     }
-    if !metadata.is_file() {
+    // But for what a shell hands over (`/dev/stdin`, `/dev/fd/63`).
+    if !metadata.is_file() && !path.starts_with("/dev") {
         return Err(Diagnostic::new(format!("`{shown}` is no regular file")));
     }
     let file = File::open(path).map_err(unreadable)?;

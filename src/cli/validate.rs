@@ -25,8 +25,8 @@ pub struct Args {
     /// power, launch, ramp, cache, waves, reuse, fill, split, tiles, little, collisions or softmax.
     #[arg(long, value_name = "MECHANISM")]
     without: Option<String>,
-    /// Write the annotated CSV, JSON, charts and a page into this folder; with `--without` its table
-    /// and charts.
+    /// Write the annotated CSV, JSON, charts and a page into this folder; with `--without` its
+    /// table and charts.
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
 }

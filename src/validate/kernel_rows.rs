@@ -1,7 +1,6 @@
 //! From a row of a kernel file to the operators that its source timed.
 
-use super::Row;
-use crate::kernel::Device;
+use super::{Row, layer};
 use crate::model::{Operator, Shape, element_bytes};
 use crate::spec::{CampaignSpec, GpuSpec, Precision};
 
@@ -34,15 +33,6 @@ const LONG_STREAM: f64 = 4e9;
 /// Largest product of all sizes: arithmetic on tiles is exact below it.
 const MOST_TOGETHER: f64 = (1u64 << 60) as f64;
 
-/// Blocks of threads that look for the largest number of a tensor, and the threads of each
-/// (TensorRT-LLM, cpp/tensorrt_llm/common/cudaFp8Utils.cu).
-const BLOCKS: f64 = 1024.0;
-const THREADS: u64 = 1024;
-
-/// Trips to memory for that one number beside those that raise it: a block reads it before it
-/// raises it, the cast reads it, and it is read again and widened to 32 bits.
-const SCALE_TRIPS: f64 = 3.0;
-
 /// All operators that a row's time encloses on a device, as its campaign timed them.
 pub(super) fn operators(
     row: &Row<'_>,
@@ -56,7 +46,7 @@ pub(super) fn operators(
     }
     let paged = campaign.is_some_and(|campaign| campaign.pages_prompts(&gpu.architecture));
     let mut all = if campaign.is_some_and(CampaignSpec::times_layers) {
-        before(&main, paged, gpu)
+        layer::before(&main, paged, gpu)
     } else {
         Vec::new()
     };
@@ -95,112 +85,6 @@ fn is_prompt_on_fp8_cache(shape: &Shape) -> bool {
             ..
         }
     )
-}
-
-/// What a layer runs before its main operator; `paged`: prompts go through the paged cache.
-fn before(main: &Operator, paged: bool, gpu: &GpuSpec) -> Vec<Operator> {
-    let stream = |name, read, written| Operator {
-        name,
-        shape: Shape::Stream {
-            read,
-            written,
-            flops: 0.0,
-        },
-        precision: main.precision,
-    };
-    match main.shape {
-        Shape::Gemm { m, k, .. } => {
-            let numbers = m as f64 * k as f64;
-            let narrow = numbers * element_bytes(main.precision);
-            let cast = stream("cast", 2.0 * numbers, narrow);
-            match main.precision {
-                // Where a wider format stands in, only the weights are narrow.
-                held if Device::of_gpu(gpu).runs_as(held) != Ok(held) => Vec::new(),
-                Precision::Fp8 => [find_scale(numbers), vec![cast]].concat(),
-                // Its scale is known beforehand.
-                Precision::Fp4 => vec![cast],
-                _ => Vec::new(),
-            }
-        }
-        Shape::Attention {
-            batch,
-            query,
-            heads,
-            kv_heads,
-            head_dim,
-            kv_precision,
-            ..
-        } => {
-            let vectors = (batch * query * head_dim) as f64;
-            let queries = vectors * heads as f64 * element_bytes(main.precision);
-            let keys = 2.0 * vectors * kv_heads as f64;
-            let read = queries + keys * element_bytes(main.precision);
-            let written = queries + keys * element_bytes(kv_precision);
-            let small = |name| stream(name, 4.0, 4.0);
-            // Through the paged cache: one block of threads for each head of a token, the width of
-            // the head across. Without it (Ada) eight prompts of 128 tokens leave no time for that.
-            let shape = if paged {
-                Shape::Rows {
-                    rows: batch * query * (heads + kv_heads),
-                    width: head_dim,
-                    bytes: read + written,
-                    flops: 0.0,
-                }
-            } else {
-                Shape::Stream {
-                    read,
-                    written,
-                    flops: 0.0,
-                }
-            };
-            let rotate = Operator {
-                name: "rotate and write the cache",
-                shape,
-                precision: main.precision,
-            };
-            // A decoder's kernel does all of it itself.
-            if query == 1 {
-                return Vec::new();
-            }
-            // How many small ones: fitted on the shortest prompts of the calibration set, 15 us on
-            // the L40S, and where the cache is paged 16 us on the H100, 17 us on the GB200.
-            let mut all = vec![
-                small("lengths"),
-                small("offsets"),
-                small("counter of tiles"),
-            ];
-            if paged {
-                all.push(small("pages"));
-            }
-            all.push(rotate);
-            all
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// What finds the scale of a tensor of so many numbers in 16 bits: its largest number over the
-/// largest of FP8. Blocks of threads look for theirs, and each raises the common one by
-/// compare-and-swap until none is larger: in a random order as often as there are records, the
-/// harmonic number of the blocks (Rényi, 1962).
-fn find_scale(numbers: f64) -> Vec<Operator> {
-    let blocks = (numbers / THREADS as f64).ceil().clamp(1.0, BLOCKS) as u64;
-    let records: f64 = (1..=blocks).map(|block| 1.0 / block as f64).sum();
-    let plain = |name, rows, trips: f64, bytes| Operator {
-        name,
-        shape: Shape::Rows {
-            rows,
-            width: (THREADS as f64 * trips) as u64,
-            bytes,
-            flops: 0.0,
-        },
-        precision: Precision::Fp8,
-    };
-    vec![
-        plain("clear", 1, 0.0, 4.0),
-        plain("largest", blocks, 1.0, 2.0 * numbers),
-        plain("scale", 1, SCALE_TRIPS + records, 8.0),
-    ]
 }
 
 /// The operator that a row is named after; `plain`: norms and activations take an element a thread

@@ -11,6 +11,7 @@ mod file;
 mod kernel_rows;
 mod kernels;
 mod launches;
+mod layer;
 mod overlay;
 mod page;
 mod record;

@@ -165,6 +165,14 @@ fn bad_input_gets_one_clear_message() {
             "did you mean `waves`?",
         ),
         (&["validate", "kernel", "x.csv"], "did you mean `kernels`?"),
+    ] {
+        refused(arguments, message);
+    }
+}
+
+#[test]
+fn sizes_and_filters_that_make_no_sense_are_refused() {
+    for (arguments, message) in [
         (
             &[
                 "kernel",
@@ -173,7 +181,7 @@ fn bad_input_gets_one_clear_message() {
                 "4294967296",
                 "--on",
                 "t4",
-            ],
+            ][..],
             "is too large",
         ),
         (
@@ -217,10 +225,14 @@ fn bad_input_gets_one_clear_message() {
         ),
         (&["catalog", "--ridge", "NaN"], "no limit"),
     ] {
-        let (code, _, err) = narrows(arguments);
-        assert_eq!(code, 2, "{arguments:?}");
-        assert!(err.contains(message), "{arguments:?}: {err}");
+        refused(arguments, message);
     }
+}
+
+fn refused(arguments: &[&str], message: &str) {
+    let (code, _, err) = narrows(arguments);
+    assert_eq!(code, 2, "{arguments:?}");
+    assert!(err.contains(message), "{arguments:?}: {err}");
 }
 
 #[test]

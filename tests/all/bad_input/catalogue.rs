@@ -210,6 +210,14 @@ fn gpus() {
             with(CARD, "vendor:", "vender:"),
             &[g, "`vendor`"],
         ),
+    ];
+    snapshot!(messages(&cases));
+}
+
+#[test]
+fn figures_of_gpus() {
+    let g = "c/card.yaml";
+    let cases = [
         case(
             "a figure with an empty source",
             g,
