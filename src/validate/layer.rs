@@ -62,8 +62,8 @@ fn find_scale(numbers: f64) -> Vec<Operator> {
     ]
 }
 
-/// What prepares a prompt's attention: lists of where its sequences begin, then queries and keys are
-/// rotated and the cache is written.
+/// What prepares a prompt's attention: lists of where its sequences begin, then queries and keys
+/// are rotated and the cache is written.
 fn prepared(main: &Operator, paged: bool) -> Vec<Operator> {
     let small = |name| stream(name, 4.0, 4.0, main.precision);
     // How many: fitted on the shortest prompts of the calibration set, 15 us on the L40S, and where
