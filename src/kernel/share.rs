@@ -11,8 +11,8 @@ const OPERAND_BANDWIDTH: f64 = 0.94;
 
 /// Clocks from a tiled kernel's start to its first operands and from its last result to its end:
 /// the way through crossbar and cache is clocked, twice there and back, and so is the epilogue.
-/// Fitted on all GEMM rows of the calibration set with one figure for all devices, flat from 4000 to
-/// 5000. In seconds, the best single figure (2 us) fits worse.
+/// Fitted on all GEMM rows of the calibration set with one figure for all devices, flat from 4000
+/// to 5000. In seconds, the best single figure (2 us) fits worse.
 const RAMP_CLOCKS: f64 = 4400.0;
 
 /// Share of the last-level cache from which a kernel that is run over and over finds nothing of its
