@@ -46,8 +46,8 @@ pub struct Device<'a> {
     pub(super) shares: [f64; 8],
     /// Memory bandwidth that a large stream reaches \[B/s\].
     pub bandwidth: f64,
-    /// The datasheet's \[B/s\].
-    sheet_bandwidth: f64,
+    /// The data sheet's \[B/s\].
+    pub sheet_bandwidth: f64,
     /// Share of the bandwidth that an error-correcting code beside the data leaves.
     pub(super) ecc_share: f64,
     /// Last-level cache \[B\].
@@ -89,7 +89,7 @@ impl<'a> Device<'a> {
             clock_hz: clock_hz(gpu),
             peaks: FORMATS.map(|format| compute.peak.of(format)),
             shares: FORMATS.map(|format| feed::share(gpu, format)),
-            bandwidth: vram_bandwidth(gpu),
+            bandwidth: gpu.memory.bandwidth.value.0 * gpu.memory.achievable.value.0,
             sheet_bandwidth: gpu.memory.bandwidth.value.0,
             ecc_share: gpu.memory.ecc_share(),
             cache: gpu.memory.l2.as_ref().map_or(0.0, |l2| l2.value.0),
@@ -363,19 +363,6 @@ pub(super) fn index(precision: Precision) -> usize {
     precision as usize
 }
 
-/// Rate of matrix products of a GPU in a workload's format \[FLOP/s\], from the datasheet.
-///
-/// # Errors
-/// The format and its stand-ins are all absent.
-pub fn peak(gpu: &GpuSpec, precision: Precision) -> Result<f64, Unsupported> {
-    Device::of_gpu(gpu).peak(precision)
-}
-
-/// VRAM bandwidth a large stream reaches \[B/s\].
-pub fn vram_bandwidth(gpu: &GpuSpec) -> f64 {
-    gpu.memory.bandwidth.value.0 * gpu.memory.achievable.value.0
-}
-
 /// A format as workload files write it.
 pub fn format_name(precision: Precision) -> &'static str {
     match precision {
@@ -405,12 +392,12 @@ mod tests {
     #[test]
     fn absent_formats_run_as_their_stand_in_or_not_at_all() {
         let mut gpu = a100();
-        assert_eq!(peak(&gpu, Precision::Bf16), Ok(312e12));
+        assert_eq!(Device::of_gpu(&gpu).peak(Precision::Bf16), Ok(312e12));
         gpu.compute.peak.bf16 = None;
         let device = Device::of_gpu(&gpu);
         assert_eq!(device.runs_as(Precision::Bf16), Ok(Precision::Fp16));
         assert_eq!(device.runs_as(Precision::Fp8), Ok(Precision::Fp16));
-        assert_eq!(peak(&gpu, Precision::Fp8), Ok(312e12));
+        assert_eq!(Device::of_gpu(&gpu).peak(Precision::Fp8), Ok(312e12));
         assert_eq!(device.runs_as(Precision::Tf32), Ok(Precision::Fp32));
         let error = device.peak(Precision::Int8).expect_err("no int8");
         assert_eq!(

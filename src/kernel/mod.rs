@@ -15,7 +15,7 @@ mod share;
 mod stream;
 mod timing;
 
-pub use device::{Device, FORMATS, Unsupported, format_name, peak, vram_bandwidth};
+pub use device::{Device, FORMATS, Unsupported, format_name};
 pub use mechanism::Mechanism;
 pub use timing::Timing;
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::draw::{
-    Chart, Measure, RenderError, Rendered, Roofline, RooflineDevice, RooflinePoint, Sweep,
+    Chart, Measure, RenderError, Rendered, Roof, Roofline, RooflineDevice, RooflinePoint, Sweep,
     SweepPoint, SweepSeries, render,
 };
 use super::tables::table;
@@ -236,6 +236,26 @@ fn fixed_sizes(record: &KernelRecord, varied: &str) -> String {
     words.join(", ")
 }
 
+/// A device's limits in a format, by its data sheet and as large kernels reach them; `None` where
+/// it has neither the format nor a stand-in.
+pub(super) fn roofs(
+    label: String,
+    device: &Device<'_>,
+    precision: Precision,
+) -> Option<RooflineDevice> {
+    Some(RooflineDevice {
+        label,
+        sheet: Roof {
+            flops: device.peak(precision).ok()?,
+            bandwidth: device.sheet_bandwidth,
+        },
+        reached: Roof {
+            flops: device.rate(precision).ok()?,
+            bandwidth: device.bandwidth,
+        },
+    })
+}
+
 /// The devices' rooflines with the operators on them.
 ///
 /// # Errors
@@ -245,13 +265,9 @@ pub fn roofline_chart(
     devices: &[Device<'_>],
     precision: Precision,
 ) -> Result<Rendered, RenderError> {
-    let roofs = devices.iter().filter_map(|device| {
-        Some(RooflineDevice {
-            label: label(device),
-            peak_flops: device.peak(precision).ok()?,
-            bandwidth: device.bandwidth,
-        })
-    });
+    let roofs = devices
+        .iter()
+        .filter_map(|device| roofs(label(device), device, precision));
     let varied = varied(records);
     let share = 1.0 / records.len().max(1) as f64;
     let points = records.iter().filter(|record| record.flops_per_s > 0.0);
@@ -268,7 +284,7 @@ pub fn roofline_chart(
     let chart = Roofline {
         title: "Operators under the roofline".into(),
         subtitle: format!(
-            "dense {} peak and achievable VRAM rate",
+            "dense {} peak and VRAM rate by the data sheet; dashed: what large kernels reach",
             format_name(precision)
         ),
         devices: roofs.collect(),

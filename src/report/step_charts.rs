@@ -1,10 +1,11 @@
 //! One step as lanes, and its kernels under the roofline.
 
 use super::Case;
-use super::draw::{Lane, Mark, Roofline, RooflineDevice, RooflinePoint, Span, Timeline};
+use super::draw::{Lane, Mark, Roofline, RooflinePoint, Span, Timeline};
+use super::kernel::roofs;
 use super::sentence::capitalised;
 use crate::analysis::{roofline_points, timeline};
-use crate::kernel::{peak, vram_bandwidth};
+use crate::kernel::Device;
 use crate::spec::Precision;
 use crate::units::duration;
 
@@ -58,22 +59,18 @@ pub(super) fn lanes(case: &Case<'_>, index: usize) -> Timeline {
 pub(super) fn under_the_roof(case: &Case<'_>) -> Option<Roofline> {
     let rank = case.plan.ranks.first()?;
     let gpu = case.fabric.topology.device(*rank).gpu()?;
-    let matrix = peak(gpu, Precision::Bf16).or_else(|_| peak(gpu, Precision::Fp16));
-    let peak_flops = matrix.ok()?;
+    // The clock has fallen to what power allows: a step is not a benchmark.
+    let device = Device::of_gpu(gpu).busy();
     let points = roofline_points(&case.plan, &case.outcome.phases);
     Some(Roofline {
         title: format!(
             "Kernels of {} under the roofline of {}",
             case.plan.workload, gpu.title
         ),
-        subtitle: "dense 16-bit peak and achievable VRAM rate; dots by share of the step, \
-                   launches included"
+        subtitle: "dense 16-bit peak and VRAM rate by the data sheet, dashed: what large kernels \
+                   reach; dots by share of the step, launches included"
             .into(),
-        devices: vec![RooflineDevice {
-            label: gpu.title.clone(),
-            peak_flops,
-            bandwidth: vram_bandwidth(gpu),
-        }],
+        devices: vec![roofs(gpu.title.clone(), &device, Precision::Bf16)?],
         points: points
             .into_iter()
             .map(|point| RooflinePoint {

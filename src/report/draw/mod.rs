@@ -29,7 +29,7 @@ pub use axis::Measure;
 pub use bars::{Bar, Bars};
 pub use canvas::{Canvas, Drawn};
 pub use render::{Chart, RenderError, Rendered, escaped, render};
-pub use roofline::{Roofline, RooflineDevice, RooflinePoint};
+pub use roofline::{Roof, Roofline, RooflineDevice, RooflinePoint};
 pub use scatter::{Scatter, ScatterPoint, ScatterSeries};
 pub use stacked_bars::{BarGroup, BarRow, Segment, StackedBars};
 pub use sweep::{Limit, Sweep, SweepPoint, SweepSeries};

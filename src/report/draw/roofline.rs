@@ -13,26 +13,35 @@ use super::marker::Marker;
 use super::palette::{PAPER, TEXT, ink};
 use super::render::Chart;
 
+/// Two limits of a device.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Roof {
+    /// Rate of computing \[FLOP/s\].
+    pub flops: f64,
+    /// Memory bandwidth \[B/s\].
+    pub bandwidth: f64,
+}
+
+impl Roof {
+    /// Intensity at which both limits meet \[FLOP/B\].
+    fn ridge(self) -> f64 {
+        self.flops / self.bandwidth
+    }
+
+    fn at(self, intensity: f64) -> f64 {
+        self.flops.min(self.bandwidth * intensity)
+    }
+}
+
 /// A device's limits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RooflineDevice {
     /// Name.
     pub label: String,
-    /// Peak rate \[FLOP/s\].
-    pub peak_flops: f64,
-    /// Memory bandwidth \[B/s\].
-    pub bandwidth: f64,
-}
-
-impl RooflineDevice {
-    /// Intensity at which both limits meet \[FLOP/B\].
-    fn ridge(&self) -> f64 {
-        self.peak_flops / self.bandwidth
-    }
-
-    fn roof(&self, intensity: f64) -> f64 {
-        self.peak_flops.min(self.bandwidth * intensity)
-    }
+    /// What its data sheet says.
+    pub sheet: Roof,
+    /// What large kernels reach.
+    pub reached: Roof,
 }
 
 /// An operator as it ran.
@@ -76,8 +85,8 @@ impl Roofline {
                 words: format!(
                     "{} ({}, {})",
                     device.label,
-                    Measure::FlopsPerSecond.text(device.peak_flops),
-                    Measure::BytesPerSecond.text(device.bandwidth)
+                    Measure::FlopsPerSecond.text(device.sheet.flops),
+                    Measure::BytesPerSecond.text(device.sheet.bandwidth)
                 ),
             });
         let roofs: Vec<Entry> = roofs.collect();
@@ -94,11 +103,14 @@ impl Roofline {
     }
 
     fn ranges(&self) -> ((f64, f64), (f64, f64)) {
-        let ridges = self.devices.iter().map(RooflineDevice::ridge);
+        let ridges = self.devices.iter().map(|d| d.sheet.ridge());
         let xs = self.usable().map(|p| p.intensity).chain(ridges);
         let (x0, x1) = extent(xs).unwrap_or(NOTHING);
         let (x0, x1) = (x0 / 3.0, x1 * 6.0);
-        let roofs = self.devices.iter().flat_map(|d| [d.peak_flops, d.roof(x0)]);
+        let roofs = self
+            .devices
+            .iter()
+            .flat_map(|d| [d.sheet.flops, d.reached.at(x0)]);
         let ys = self.usable().map(|p| p.achieved_flops);
         let (y0, y1) = extent(ys.chain(roofs)).unwrap_or(NOTHING);
         ((x0, x1), (y0 / 1.8, y1 * 2.2))
@@ -170,9 +182,14 @@ impl Roofline {
         let mut bends = Vec::new();
         for (index, device) in self.devices.iter().enumerate() {
             let color = Marker::of_series(index).color;
-            let bend = scene.place(device.ridge(), device.peak_flops);
-            let foot = scene.place(start, device.roof(start));
+            let bend = scene.place(device.sheet.ridge(), device.sheet.flops);
+            let foot = scene.place(start, device.sheet.at(start));
             canvas.line(&[foot, bend, (plot.x1, bend.1)], color, 2.5)?;
+            let reached = device.reached;
+            let lower = scene.place(reached.ridge(), reached.flops);
+            let lower_foot = scene.place(start, reached.at(start));
+            canvas.dashed(lower_foot, lower, color, 1.5)?;
+            canvas.dashed(lower, (plot.x1, lower.1), color, 1.5)?;
             canvas.dashed(bend, (bend.0, plot.y1), color, 1.0)?;
             placer.take_line(foot, bend);
             placer.take_line(bend, (plot.x1, bend.1));
@@ -185,13 +202,13 @@ impl Roofline {
         bends.sort_by(|a, b| a.0.0.total_cmp(&b.0.0));
         let last = bends.len().saturating_sub(1);
         for (order, (bend, device, color)) in bends.iter().copied().enumerate() {
-            name_peak(scene, placer, bend.1, device.peak_flops, color)?;
+            name_peak(scene, placer, bend.1, device.sheet.flops, color)?;
             let align = if order == last {
                 Align::Left
             } else {
                 Align::Right
             };
-            name_ridge(scene, placer, (bend.0, align), device.ridge(), color)?;
+            name_ridge(scene, placer, (bend.0, align), device.sheet.ridge(), color)?;
         }
         for (bend, _, _) in bends {
             placer.take_line(bend, (bend.0, plot.y1));

@@ -160,8 +160,14 @@ pub fn timeline(gpus: usize) -> Timeline {
 pub fn roofline() -> Roofline {
     let device = |label: &str, tflops: f64, gbytes: f64| RooflineDevice {
         label: label.to_string(),
-        peak_flops: tflops * 1e12,
-        bandwidth: gbytes * 1e9,
+        sheet: Roof {
+            flops: tflops * 1e12,
+            bandwidth: gbytes * 1e9,
+        },
+        reached: Roof {
+            flops: 0.8 * tflops * 1e12,
+            bandwidth: 0.9 * gbytes * 1e9,
+        },
     };
     let point = |label: &str, intensity: f64, tflops: f64, share: f64, kind: &str| RooflinePoint {
         label: label.to_string(),
