@@ -228,7 +228,7 @@ fn chart(rows: &[Row], value: impl Fn(&Row) -> f64) -> Sweep {
             .iter()
             .filter(|row| row.case == case)
             .map(|row| SweepPoint {
-                bytes: f64::from(row.size),
+                size: f64::from(row.size),
                 value: value(row),
             })
             .collect(),
@@ -242,6 +242,7 @@ fn chart(rows: &[Row], value: impl Fn(&Row) -> f64) -> Sweep {
         y_axis: String::new(),
         measure: Measure::Number,
         log_y: true,
+        apart: false,
         series: series.into(),
         limits: Vec::new(),
     }

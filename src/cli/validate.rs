@@ -7,7 +7,7 @@ use crate::report::files;
 use crate::spec::{Diagnostic, is_name, no_name};
 use crate::validate::{
     Collectives, Kernels, Measurements, Subject, UnseenKernels, ValidationRecord, accuracy_file,
-    annotated_csv, markdown, overlays, scatters, text, validate, without,
+    annotated_csv, markdown, scatters, text, validate, without,
 };
 
 /// Compare predictions with published measurements.
@@ -123,7 +123,8 @@ fn write(
     file: &Measurements,
     record: &ValidationRecord,
 ) -> Result<(), Diagnostic> {
-    let charts = scatters(subject, record).map_err(|e| Diagnostic::new(e.to_string()))?;
+    let mut charts = scatters(subject, record).map_err(|e| Diagnostic::new(e.to_string()))?;
+    charts.extend(subject.charts(file, record)?);
     let names: Vec<String> = charts.iter().map(|(name, _)| name.clone()).collect();
     let stem = match &record.split {
         Some(split) => format!("{}-{split}", record.kind),
@@ -138,14 +139,6 @@ fn write(
         (format!("{stem}.md"), markdown(record, &names).into_bytes()),
     ];
     all.extend(charts.into_iter().flat_map(super::compare::chart_files));
-    if record.kind == "collectives" {
-        let overlays = overlays(file, record)?;
-        let svg = overlays.into_iter().map(|(name, chart)| {
-            let split = record.split.as_deref().unwrap_or("all");
-            (format!("{name}-{split}.svg"), chart.svg.into_bytes())
-        });
-        all.extend(svg);
-    }
     // What `narrows kernel` prints beside an unmeasured device; it belongs into the catalogue.
     if record.kind == UNSEEN
         && let Some(text) = accuracy_file(record, "kernels on devices whose constants are withheld")

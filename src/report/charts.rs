@@ -164,7 +164,7 @@ fn bus_bandwidth(sweeps: &[SweepRecord]) -> Sweep {
             .rows
             .iter()
             .map(|row| SweepPoint {
-                bytes: row.size_bytes as f64,
+                size: row.size_bytes as f64,
                 value: row.busbw_gbps * 1e9,
             })
             .collect(),
@@ -179,6 +179,7 @@ fn bus_bandwidth(sweeps: &[SweepRecord]) -> Sweep {
         y_axis: "bus bandwidth".into(),
         measure: Measure::BytesPerSecond,
         log_y: true,
+        apart: false,
         series: series.collect(),
         limits: Vec::new(),
     }

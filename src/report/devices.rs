@@ -140,7 +140,7 @@ pub fn gap_chart(records: &[DeviceRecord]) -> Option<Result<Rendered, RenderErro
         let point = |(year, best): (&u16, &[f64; 2])| {
             most = f64::max(most, best[what]);
             SweepPoint {
-                bytes: f64::from(*year),
+                size: f64::from(*year),
                 value: most / first[what],
             }
         };
@@ -161,6 +161,7 @@ pub fn gap_chart(records: &[DeviceRecord]) -> Option<Result<Rendered, RenderErro
         y_axis: "relative to the first year".into(),
         measure: Measure::Factor,
         log_y: true,
+        apart: false,
         series: vec![line(0, "FLOP/s"), line(1, "bandwidth")],
         limits: Vec::new(),
     };

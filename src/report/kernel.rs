@@ -174,7 +174,7 @@ pub fn sweep_chart(records: &[KernelRecord]) -> Option<Result<Rendered, RenderEr
     for record in records {
         let at = record.sizes.iter().find(|(name, _)| *name == size)?.1;
         let point = SweepPoint {
-            bytes: at as f64,
+            size: at as f64,
             value: value(record),
         };
         match series.iter_mut().find(|line| line.label == record.device) {
@@ -186,7 +186,7 @@ pub fn sweep_chart(records: &[KernelRecord]) -> Option<Result<Rendered, RenderEr
         }
     }
     let points = || series.iter().flat_map(|line| &line.points);
-    let log_x = spans(points().map(|point| point.bytes), WIDE_SIZES);
+    let log_x = spans(points().map(|point| point.size), WIDE_SIZES);
     let log_y = spans(points().map(|point| point.value), WIDE_RATES);
     let chart = Sweep {
         title: format!("{} in {} over {size}", first.operator, first.format),
@@ -201,6 +201,7 @@ pub fn sweep_chart(records: &[KernelRecord]) -> Option<Result<Rendered, RenderEr
         in_bytes: false,
         log_x,
         log_y,
+        apart: false,
         series,
         limits: Vec::new(),
     };

@@ -1,10 +1,8 @@
 //! How far predictions of a kind are off, as a file of the catalogue.
 
 use super::ValidationRecord;
+use super::devices::FEWEST;
 use super::score::median;
-
-/// Fewest rows of a group that counts.
-const FEWEST: usize = 20;
 
 /// The catalogue file of a whole validation: the median over groups of at least 20 rows of their
 /// median |error|. `None` where no group has as many, or where only a split was scored.

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use super::launches::Launches;
-use super::{Row, Subject};
+use super::overlay::overlays;
+use super::{Measurements, Row, Subject, ValidationRecord};
 use crate::catalog::{Catalog, load};
 use crate::collective::{Algorithm, Communicator, Forced, Operation};
 use crate::fabric::Fabric;
-use crate::report::draw::Measure;
+use crate::report::draw::{Measure, Rendered};
 use crate::spec::{Diagnostic, Kind, LibrarySpec, Release};
 use crate::topology::{DeviceId, Topology, cluster, expand};
 
@@ -125,6 +126,14 @@ impl Collectives {
 }
 
 impl Subject for Collectives {
+    fn charts(
+        &self,
+        file: &Measurements,
+        record: &ValidationRecord,
+    ) -> Result<Vec<(String, Rendered)>, Diagnostic> {
+        overlays(file, record)
+    }
+
     fn key(&self) -> &'static str {
         "collectives"
     }

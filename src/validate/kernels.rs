@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::efficiency::efficiency_curves;
 use super::kernel_rows::{operators, timed};
 use super::launches::Launches;
-use super::{Row, Subject};
+use super::{Measurements, Row, Subject, UnseenKernels, ValidationRecord};
 use crate::catalog::{Called, Catalog, Unclear};
 use crate::collective::{Communicator, Operation};
 use crate::fabric::Fabric;
 use crate::kernel::{Device, Mechanism, Timing, cost_on};
-use crate::report::draw::Measure;
+use crate::report::draw::{Measure, Rendered};
 use crate::spec::{CampaignSpec, Diagnostic, GpuSpec, Kind, LibrarySpec};
 use crate::topology::expand;
 
@@ -175,6 +176,18 @@ fn timing(campaign: &CampaignSpec, zeros: bool) -> Timing {
 }
 
 impl Subject for Kernels {
+    fn withheld(&self) -> Result<Option<Box<dyn Subject>>, Diagnostic> {
+        Ok(Some(Box::new(UnseenKernels::new(&self.catalog)?)))
+    }
+
+    fn charts(
+        &self,
+        file: &Measurements,
+        record: &ValidationRecord,
+    ) -> Result<Vec<(String, Rendered)>, Diagnostic> {
+        efficiency_curves(self, file, record)
+    }
+
     fn key(&self) -> &'static str {
         "kernels"
     }

@@ -7,6 +7,8 @@
 mod accuracy;
 mod chart;
 mod collectives;
+mod devices;
+mod efficiency;
 mod file;
 mod kernel_rows;
 mod kernels;
@@ -22,9 +24,9 @@ mod without;
 pub use accuracy::accuracy_file;
 pub use chart::scatters;
 pub use collectives::Collectives;
+pub use devices::DeviceRecord;
 pub use file::{Measurements, Row};
 pub use kernels::Kernels;
-pub use overlay::overlays;
 pub use page::{markdown, text};
 pub use record::{GroupRecord, RowRecord, ValidationRecord, annotated_csv};
 pub use score::{Summary, kendall_tau};
@@ -33,7 +35,7 @@ pub use without::{ClassWithout, WithoutRecord, without};
 
 use rayon::prelude::*;
 
-use crate::report::draw::Measure;
+use crate::report::draw::{Measure, Rendered};
 use crate::spec::Diagnostic;
 
 /// How one kind of measurement is predicted: `kernels`, `collectives`…
@@ -77,6 +79,26 @@ pub trait Subject: Sync {
         row.text("gpu").to_string()
     }
 
+    /// The same with the constants of each row's own device withheld, where that is a question.
+    ///
+    /// # Errors
+    /// A file of the catalogue cannot be read.
+    fn withheld(&self) -> Result<Option<Box<dyn Subject>>, Diagnostic> {
+        Ok(None)
+    }
+
+    /// Charts that only this kind has, by file name without extension.
+    ///
+    /// # Errors
+    /// The rows of the file do not read, or a chart cannot be drawn.
+    fn charts(
+        &self,
+        _file: &Measurements,
+        _record: &ValidationRecord,
+    ) -> Result<Vec<(String, Rendered)>, Diagnostic> {
+        Ok(Vec::new())
+    }
+
     /// Rows with the same answer differ only in the machine: they are ranked among each other.
     fn alike(&self, _row: &Row<'_>) -> Option<String> {
         None
@@ -100,9 +122,13 @@ pub fn validate(
 ) -> Result<ValidationRecord, Diagnostic> {
     file.check_columns(subject.needed())?;
     let rows: Vec<Row<'_>> = file.rows(split)?;
-    let scored = rows
-        .par_iter()
-        .map(|row| RowRecord::new(subject, row))
-        .collect();
-    Ok(ValidationRecord::new(subject, split, scored))
+    let scored = |subject: &dyn Subject| -> Vec<RowRecord> {
+        let rows = rows.par_iter();
+        rows.map(|row| RowRecord::new(subject, row)).collect()
+    };
+    let mut record = ValidationRecord::new(subject, split, scored(subject));
+    if let Some(withheld) = subject.withheld()? {
+        record.devices = devices::devices(&record.rows, &scored(withheld.as_ref()));
+    }
+    Ok(record)
 }

@@ -19,7 +19,7 @@ type Point = (u64, f64, f64);
 ///
 /// # Errors
 /// The rows of the file do not read, or a chart cannot be drawn.
-pub fn overlays(
+pub(super) fn overlays(
     file: &Measurements,
     record: &ValidationRecord,
 ) -> Result<Vec<(String, Rendered)>, Diagnostic> {
@@ -39,11 +39,12 @@ pub fn overlays(
             points.push((size as u64, measured, predicted));
         }
     }
+    let split = record.split.as_deref().unwrap_or("all");
     let long = curves
         .into_iter()
         .filter(|(_, points)| points.len() >= FEWEST);
     long.map(|((system, operation, ranks), points)| {
-        let name = format!("overlay-{}-{operation}", plain(&system));
+        let name = format!("overlay-{}-{operation}-{split}", plain(&system));
         let chart = chart(operation, ranks, points).map_err(|e| Diagnostic::new(e.to_string()))?;
         Ok((name, chart))
     })

@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
+use super::devices::DeviceRecord;
 use super::record::{RowRecord, ValidationRecord};
-use super::score::Summary;
+use super::score::{Summary, median};
 use crate::report::tables::table;
 
 /// How many of the worst rows a page shows.
@@ -20,10 +21,11 @@ pub fn text(record: &ValidationRecord) -> String {
             "\n\nKendall's tau among rows that differ only in the machine: {tau:.3}"
         );
     }
-    let reasons = reasons(record);
-    if !reasons.is_empty() {
-        text.push_str("\n\n");
-        text.push_str(&reasons);
+    for more in [devices(record), reasons(record)] {
+        if !more.is_empty() {
+            text.push_str("\n\n");
+            text.push_str(&more);
+        }
     }
     text
 }
@@ -42,6 +44,10 @@ pub fn markdown(record: &ValidationRecord, charts: &[String]) -> String {
         );
     }
     let _ = writeln!(page, "## Groups\n\n```text\n{}\n```\n", groups(record));
+    let devices = devices(record);
+    if !devices.is_empty() {
+        let _ = writeln!(page, "## Devices\n\n```text\n{devices}\n```\n");
+    }
     let _ = writeln!(page, "## The {WORST} worst rows\n");
     let _ = writeln!(page, "```text\n{}\n```\n", worst(record));
     let reasons = reasons(record);
@@ -68,6 +74,38 @@ fn groups(record: &ValidationRecord) -> String {
             ]
         })
         .collect();
+    table(&header, &rows)
+}
+
+/// Devices with enough rows, and the median over them; empty where none has.
+fn devices(record: &ValidationRecord) -> String {
+    if record.devices.is_empty() {
+        return String::new();
+    }
+    let header = ["device", "n", "median |error|", "own constants withheld"].map(String::from);
+    let row = |name: &str, n: usize, errors: [Option<f64>; 2]| {
+        let [with, without] = errors.map(share);
+        vec![name.to_string(), n.to_string(), with, without]
+    };
+    let one = |device: &DeviceRecord| {
+        let errors = [device.median_abs_error, device.median_abs_error_withheld];
+        row(&device.device, device.n, errors)
+    };
+    let mut rows: Vec<Vec<String>> = record.devices.iter().map(one).collect();
+    let over = |error: fn(&DeviceRecord) -> Option<f64>| {
+        median(
+            &record
+                .devices
+                .iter()
+                .filter_map(error)
+                .collect::<Vec<f64>>(),
+        )
+    };
+    let medians = [
+        over(|device| device.median_abs_error),
+        over(|device| device.median_abs_error_withheld),
+    ];
+    rows.push(row("median over devices", rows.len(), medians));
     table(&header, &rows)
 }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+use super::devices::DeviceRecord;
 use super::file::{Measurements, Row};
 use super::score::{Summary, kendall_tau, kendall_tau_within, mean, median, quantile};
 use super::{Subject, score};
@@ -69,6 +70,9 @@ pub struct ValidationRecord {
     /// Over the rows of each split, by name, where the whole file was scored.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub splits: BTreeMap<String, Summary>,
+    /// Devices with at least 20 rows, with their own constants and with these withheld.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<DeviceRecord>,
     /// Kendall's τ-b among rows that differ only in the machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kendall_tau_alike: Option<f64>,
@@ -137,6 +141,7 @@ impl ValidationRecord {
             summary: summary(&all),
             classes: summaries(&classes),
             splits: summaries(&splits),
+            devices: Vec::new(),
             kendall_tau_alike: kendall_tau_within(&sets),
             rows,
         }

@@ -293,15 +293,44 @@ fn a_mechanism_can_be_taken_out_and_its_errors_stand_beside_the_whole_models() {
     assert!(code == 2 && err.contains("has no mechanisms"), "{err}");
 }
 
+/// So many rows of one product on one device, of one split, in a file.
+fn alike(folder: &std::path::Path, rows: usize) -> String {
+    let file = folder.join("alike.csv");
+    let head = ROWS.lines().next().unwrap();
+    let row = "x,calibration,A100 SXM 80GB,gemm,4096,4096,4096,,,,,,fp16,560,s\n";
+    std::fs::write(&file, format!("{head}\n{}", row.repeat(rows))).unwrap();
+    file.to_str().unwrap().to_string()
+}
+
+#[test]
+fn devices_stand_beside_themselves_with_their_own_constants_withheld() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let file = alike(folder.path(), 20);
+    let record = json(&["validate", "kernels", &file, "-o", out.to_str().unwrap()]);
+    let device = &record["devices"][0];
+    assert_eq!(device["device"], "a100-sxm-80gb");
+    assert_eq!(device["n"], 20);
+    let unseen = json(&["validate", "unseen-kernels", &file]);
+    let withheld = &device["median_abs_error_withheld"];
+    assert_eq!(withheld, &unseen["groups"][0]["median_abs_error"]);
+    assert_ne!(withheld, &device["median_abs_error"]);
+    let page = std::fs::read_to_string(out.join("kernels.md")).unwrap();
+    assert!(page.contains("own constants withheld"), "{page}");
+    let chart = "efficiency-a100-sxm-80gb-fp16-all";
+    assert!(page.contains(chart) && out.join(format!("{chart}.png")).is_file());
+
+    // Of fewer rows neither says anything.
+    let few = json(&["validate", "kernels", &alike(folder.path(), 7)]);
+    assert!(few["devices"].is_null());
+}
+
 #[test]
 fn the_error_on_unseen_devices_is_written_as_a_file_of_the_catalogue() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("rows.csv");
-    let head = ROWS.lines().next().unwrap();
-    let row = "x,calibration,A100 SXM 80GB,gemm,4096,4096,4096,,,,,,fp16,560,s\n";
-    std::fs::write(&file, format!("{head}\n{}", row.repeat(20))).unwrap();
+    let file = alike(folder.path(), 20);
     let out = folder.path().join("out");
-    let arguments = ["validate", "unseen-kernels", file.to_str().unwrap()];
+    let arguments = ["validate", "unseen-kernels", file.as_str()];
     json(&[&arguments[..], &["-o", out.to_str().unwrap()]].concat());
     let written = out.join("unseen-kernels.yaml");
     let text = std::fs::read_to_string(&written).unwrap();

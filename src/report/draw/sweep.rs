@@ -5,7 +5,7 @@ use plotters::prelude::DrawingBackend;
 use super::axis::{
     Axis, Measure, X_AXIS_HEIGHT, Y_TITLE_HEIGHT, draw_x, draw_y, extent, y_label_width,
 };
-use super::canvas::{Align, Canvas, Drawn, Rect, Type};
+use super::canvas::{Align, Canvas, Drawn, Point, Rect, Type};
 use super::frame::{Entry, Sign, head};
 use super::label::Placer;
 use super::marker::Marker;
@@ -15,13 +15,13 @@ use super::render::Chart;
 /// One point of a line.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SweepPoint {
-    /// Size \[B\].
-    pub bytes: f64,
+    /// Size: bytes or a bare number.
+    pub size: f64,
     /// Value in the unit of the chart's measure.
     pub value: f64,
 }
 
-/// One line.
+/// One line, or dots of one kind.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SweepSeries {
     /// Name.
@@ -58,6 +58,8 @@ pub struct Sweep {
     pub measure: Measure,
     /// Whether the value axis is logarithmic.
     pub log_y: bool,
+    /// Whether points of a series are of different things, so that no line joins them.
+    pub apart: bool,
     /// Lines.
     pub series: Vec<SweepSeries>,
     /// Dashed levels.
@@ -67,7 +69,11 @@ pub struct Sweep {
 impl Sweep {
     fn legend(&self) -> Vec<Entry> {
         let entry = |(index, series): (usize, &SweepSeries)| Entry {
-            sign: Sign::Series(Marker::of_series(index)),
+            sign: if self.apart {
+                Sign::Dot(Marker::of_series(index))
+            } else {
+                Sign::Series(Marker::of_series(index))
+            },
             words: series.label.clone(),
         };
         self.series.iter().enumerate().map(entry).collect()
@@ -81,8 +87,8 @@ impl Sweep {
 
     fn x_axis(&self, pixels: (f64, f64)) -> Axis {
         let points = self.series.iter().flat_map(|series| &series.points);
-        let (low, high) = extent(points.map(|point| point.bytes).filter(|bytes| *bytes > 0.0))
-            .unwrap_or((1.0, 1.0));
+        let (low, high) =
+            extent(points.map(|point| point.size).filter(|size| *size > 0.0)).unwrap_or((1.0, 1.0));
         if self.log_x {
             return Axis::log((low / 1.5, high * 1.5), pixels);
         }
@@ -140,16 +146,20 @@ impl Chart for Sweep {
         let mut placer = Placer::new(plot);
         for (index, series) in self.series.iter().enumerate() {
             let marker = Marker::of_series(index);
-            let places: Vec<(f64, f64)> = series
+            let places: Vec<Point> = series
                 .points
                 .iter()
-                .filter(|point| point.bytes > 0.0)
-                .map(|point| (x.at(point.bytes), y.at(point.value)))
+                .filter(|point| point.size > 0.0)
+                .map(|point| (x.at(point.size), y.at(point.value)))
                 .collect();
-            canvas.line(&places, marker.color, 2.0)?;
-            for place in &places {
-                marker.draw(canvas, *place, 4.0)?;
+            if self.apart {
+                // Of two dots at one place both are seen.
+                let radius = if index == 0 { 5.0 } else { 3.0 };
+                draw_dots(canvas, &marker, &places, radius)?;
+                continue;
             }
+            canvas.line(&places, marker.color, 2.0)?;
+            draw_dots(canvas, &marker, &places, 4.0)?;
             for pair in places.windows(2) {
                 placer.take_line(pair[0], pair[1]);
             }
@@ -185,6 +195,18 @@ impl Sweep {
         }
         Ok(())
     }
+}
+
+fn draw_dots<DB: DrawingBackend>(
+    canvas: &Canvas<'_, DB>,
+    marker: &Marker,
+    places: &[Point],
+    radius: f64,
+) -> Drawn<DB> {
+    for place in places {
+        marker.draw(canvas, *place, radius)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

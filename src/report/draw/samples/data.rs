@@ -211,7 +211,7 @@ pub fn sweep(latency: bool) -> Sweep {
                 let bytes = 2f64.powi(power);
                 let seconds = alpha + bytes / rate;
                 let value = if latency { seconds } else { bytes / seconds };
-                SweepPoint { bytes, value }
+                SweepPoint { size: bytes, value }
             })
             .collect(),
     };
@@ -236,6 +236,7 @@ pub fn sweep(latency: bool) -> Sweep {
             Measure::BytesPerSecond
         },
         log_y: latency,
+        apart: false,
         series: vec![
             series("A100 SXM 80 GB × 8", 22e-6, 232e9),
             series("A100 PCIe × 8", 41e-6, 19.6e9),

@@ -35,7 +35,7 @@ fn odd_data_are_drawn_without_a_fault() {
     check(&bars, &[]);
     let mut sweep = sweep(true);
     sweep.series[0].points[3].value = f64::INFINITY;
-    sweep.series[1].points[3].bytes = 0.0;
+    sweep.series[1].points[3].size = 0.0;
     check(&sweep, &[]);
     sweep.series.clear();
     check(&sweep, &[]);
