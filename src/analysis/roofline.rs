@@ -12,7 +12,7 @@ use crate::plan::{Lane, Plan};
 pub struct RooflinePoint {
     /// Phase and kernel.
     pub name: String,
-    /// Useful operations per byte of VRAM traffic \[FLOP/B\].
+    /// Useful operations per byte moved \[FLOP/B\].
     pub intensity: f64,
     /// Rate reached, launches included \[FLOP/s\].
     pub achieved: f64,
@@ -46,7 +46,7 @@ pub fn roofline_points(plan: &Plan, phases: &[PhaseOutcome]) -> Vec<RooflinePoin
             let sum = sums.entry((outcome.name, kernel.name)).or_default();
             let start = outcome.trace.start[index];
             sum.flops += outcome.repeat * kernel.flops;
-            sum.bytes += outcome.repeat * kernel.vram_bytes;
+            sum.bytes += outcome.repeat * kernel.bytes;
             sum.time += outcome.repeat * (outcome.trace.end[index] - start);
             for interval in outcome.trace.intervals_of(id) {
                 if let Some(resource) = interval.binding.resource() {

@@ -1,9 +1,7 @@
 //! Attention: fused (scores stay on chip) and as separate products with a softmax between.
 
 use super::device::{Device, UNITS_FOR_BANDWIDTH, Unsupported};
-use super::share::{
-    activation_bytes, busy_units, filled, occupancy, ramp_s, repeated_bytes, stream_bytes,
-};
+use super::share::{Traffic, activations, busy_units, filled, occupancy, ramp_s, repeated};
 use super::{KernelCost, Mechanism};
 use crate::model::{element_bytes, pairs_in_window, visible_pairs};
 use crate::spec::Precision;
@@ -81,7 +79,7 @@ pub(super) fn fused(a: Attention, device: &Device<'_>) -> Result<KernelCost, Uns
         precision: device.held_as(a.precision)?,
         ..a
     };
-    let vram_bytes = a.traffic(device);
+    let traffic = a.traffic(device);
     let share = a.share(device);
     let compute_s = a.unit_s(device)? * a.padding(device);
     // The gradient has a kernel before it (sums of O · dO) and one after (dQ to its format), a cut
@@ -94,12 +92,13 @@ pub(super) fn fused(a: Attention, device: &Device<'_>) -> Result<KernelCost, Uns
     Ok(KernelCost {
         launch_s: kernels * device.launch_s + ramp_s(device),
         compute_device_s: compute_s.max(busy_units(
-            vram_bytes / device.bandwidth,
+            traffic.as_stream / device.bandwidth,
             UNITS_FOR_BANDWIDTH,
             device,
         )),
         compute_share: share,
-        vram_bytes,
+        vram_bytes: traffic.as_stream,
+        moved: traffic.moved,
         flops: a.flops,
         tiling: None,
     }
@@ -119,11 +118,14 @@ pub(super) fn unfused(a: Attention, device: &Device<'_>) -> Result<KernelCost, U
     let passes = if a.backward { 9.0 } else { 6.0 };
     let kernels = if a.backward { 6.0 } else { 4.0 };
     let softmax_s = 8.0 * scores / device.vector_rate()?;
+    let bytes = a.operand_bytes() + passes * scores * element_bytes(a.precision);
+    let traffic = Traffic::of_vram(bytes);
     Ok(KernelCost {
         launch_s: kernels * device.launch_s,
         compute_device_s: product_flops / device.rate(a.precision)? + softmax_s,
         compute_share: 1.0,
-        vram_bytes: a.operand_bytes() + passes * scores * element_bytes(a.precision),
+        vram_bytes: traffic.as_stream,
+        moved: traffic.moved,
         flops: a.flops,
         tiling: None,
     })
@@ -264,19 +266,19 @@ impl Attention {
         self.computed(device) / self.visible()
     }
 
-    /// VRAM traffic as a plain stream's \[B\]. Prompts find what was just written in the cache;
+    /// VRAM traffic as a plain stream's. Prompts find what was just written in the cache;
     /// decoders read a cache of keys and values that was not, each piece of it a long stream of its
     /// own after a start of [`FILL_CONTEXT`] tokens.
-    fn traffic(&self, device: &Device<'_>) -> f64 {
+    fn traffic(&self, device: &Device<'_>) -> Traffic {
         if self.decoding() && !self.backward {
             let blocks = (self.batch * self.kv_heads).max(1);
             let pieces = self.work_items(device) as f64 / blocks as f64;
             let fill = device.if_has(Mechanism::Fill, FILL_CONTEXT, 0.0);
             let operands = self.operand_bytes();
             let started = pieces * fill / self.seen() as f64 * self.cached_bytes();
-            repeated_bytes(operands + started, operands, device)
+            repeated(operands, operands, device).slower(1.0 + started / operands)
         } else {
-            stream_bytes(activation_bytes(self.operand_bytes(), device), device)
+            activations(self.operand_bytes(), device).in_tiles(device)
         }
     }
 

@@ -6,7 +6,7 @@
 //! library's heuristic would.
 
 use super::device::{Device, Unsupported};
-use super::share::{busy_units, occupancy, overlapped, ramp_s, repeated_bytes, stream_bytes};
+use super::share::{Traffic, busy_units, occupancy, overlapped, ramp_s, repeated};
 use super::{KernelCost, Mechanism, Tiling};
 use crate::model::element_bytes;
 use crate::spec::Precision;
@@ -266,14 +266,13 @@ impl Cut {
         } else {
             (0.0, 1.0)
         };
-        let moved = repeated_bytes(self.bytes + partial, self.bytes, device);
-        let vram_bytes = stream_bytes(moved, device);
-        let moving_s = vram_bytes / device.bandwidth;
+        let traffic = repeated(self.bytes + partial, self.bytes, device).in_tiles(device);
+        let moving_s = traffic.as_stream / device.bandwidth;
         let busy_s = busy_units(moving_s, gemm.units_for_bandwidth(device), device);
         Demands {
             compute_s: compute_s.max(busy_s),
             share: occupancy(self.tiles * split, device),
-            vram_bytes,
+            traffic,
             moving_s,
             launch_s: launches * device.launch_s + self.ramp_s,
         }
@@ -286,7 +285,8 @@ impl Cut {
             launch_s: demands.launch_s,
             compute_device_s: demands.compute_s / gain,
             compute_share: demands.share,
-            vram_bytes: demands.vram_bytes,
+            vram_bytes: demands.traffic.as_stream,
+            moved: demands.traffic.moved,
             flops: gemm.flops(),
             tiling: Some(Tiling {
                 rows: self.tile[0],
@@ -303,8 +303,8 @@ impl Cut {
 struct Demands {
     compute_s: f64,
     share: f64,
-    vram_bytes: f64,
-    /// Time to move them at the full rate \[s\].
+    traffic: Traffic,
+    /// Time to move it at the full rate \[s\].
     moving_s: f64,
     launch_s: f64,
 }
@@ -494,8 +494,8 @@ mod tests {
         let one = Gemm::plain([1, 8192, 8192, 1], Precision::Fp32);
         let cost = cost(one, &device).expect("supported");
         let weights = 8192.0 * 8192.0 * 4.0;
-        let ratio =
-            cost.alone_s(device.bandwidth) * device.bandwidth / stream_bytes(weights, &device);
+        let ratio = cost.alone_s(device.bandwidth) * device.bandwidth
+            / Traffic::of_vram(weights).in_tiles(&device).as_stream;
         assert!((1.0..1.1).contains(&ratio), "{ratio}");
     }
 

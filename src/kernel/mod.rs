@@ -35,10 +35,28 @@ pub struct KernelCost {
     /// VRAM traffic, reads and writes \[B\], counted as a plain stream that takes as long: tiled
     /// kernels, which draw a little less bandwidth than one, count a little more than they move.
     pub vram_bytes: f64,
+    /// What is really moved.
+    pub moved: Moved,
     /// Useful operations \[FLOP\].
     pub flops: f64,
     /// How a product is cut; `None` for other operators.
     pub tiling: Option<Tiling>,
+}
+
+/// Bytes that a kernel moves, by the memory they come from or go to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Moved {
+    /// By VRAM \[B\].
+    pub vram: f64,
+    /// By the last-level cache in VRAM's place \[B\].
+    pub cache: f64,
+}
+
+impl Moved {
+    /// By either \[B\].
+    pub fn total(self) -> f64 {
+        self.vram + self.cache
+    }
 }
 
 /// How a product is cut into pieces of work.
@@ -59,6 +77,8 @@ pub enum Bound {
     Compute,
     /// VRAM moves data all the time.
     Vram,
+    /// The last-level cache moves most of the data, and that all the time.
+    Cache,
     /// Units stand idle for want of pieces of work: too few, or a last wave half empty.
     Waves,
     /// Starting and ending.
@@ -71,6 +91,7 @@ impl Bound {
         match self {
             Self::Compute => "compute units",
             Self::Vram => "VRAM",
+            Self::Cache => "L2 cache",
             Self::Waves => "idle units (waves)",
             Self::Launch => "launch",
         }
@@ -95,6 +116,8 @@ impl KernelCost {
         let moving = self.vram_bytes / device.bandwidth;
         if self.launch_s >= compute.max(moving) {
             Bound::Launch
+        } else if moving >= compute && self.cached(device) {
+            Bound::Cache
         } else if moving >= compute {
             Bound::Vram
         } else if self.compute_share < 0.75 {
@@ -102,6 +125,11 @@ impl KernelCost {
         } else {
             Bound::Compute
         }
+    }
+
+    /// Whether the cache takes longer for its part of the data than VRAM.
+    fn cached(&self, device: &Device<'_>) -> bool {
+        self.moved.cache / share::cache_rate(device) > self.moved.vram / device.bandwidth
     }
 
     /// The same with the time that computing and moving lose to each other, charged to whichever
@@ -123,9 +151,9 @@ impl KernelCost {
         }
     }
 
-    /// Useful operations for each byte of VRAM traffic \[FLOP/B\].
+    /// Useful operations for each byte moved \[FLOP/B\].
     pub fn intensity(&self) -> f64 {
-        self.flops / self.vram_bytes
+        self.flops / self.moved.total()
     }
 }
 

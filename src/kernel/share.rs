@@ -1,7 +1,7 @@
 //! How many compute units a kernel holds, for how long, and how computing and moving overlap.
 
-use super::Mechanism;
 use super::device::Device;
+use super::{Mechanism, Moved};
 
 /// Bandwidth of the operands of a product or a prompt relative to a plain stream's: loads come in
 /// tiles, and VRAM idles while units change from one to the next. Weight-bound GEMMs (m of 1 to 16)
@@ -25,11 +25,46 @@ const KEPT_SHARE: f64 = 0.36;
 /// (NVIDIA, "Dissecting Ampere", arXiv 2208.11174, and gpu-benches' cache curves).
 const CACHE_BYTES_PER_CLOCK: f64 = 32.0;
 
-/// Traffic of activations, which the kernel before has just written, as bytes of a VRAM stream:
-/// what the last-level cache holds together with the results comes from there.
+/// What a kernel moves.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Traffic {
+    /// As bytes of a VRAM stream that takes as long \[B\].
+    pub as_stream: f64,
+    /// What VRAM and the cache really move.
+    pub moved: Moved,
+}
+
+impl Traffic {
+    /// Traffic that the cache has no part in.
+    pub fn of_vram(bytes: f64) -> Self {
+        Self {
+            as_stream: bytes,
+            moved: Moved {
+                vram: bytes,
+                cache: 0.0,
+            },
+        }
+    }
+
+    /// The same in `factor` times as long.
+    pub fn slower(self, factor: f64) -> Self {
+        Self {
+            as_stream: self.as_stream * factor,
+            ..self
+        }
+    }
+
+    /// The same in tiles, which VRAM serves a little slower than a plain stream.
+    pub fn in_tiles(self, device: &Device<'_>) -> Self {
+        self.slower(1.0 / device.if_has(Mechanism::Tiles, OPERAND_BANDWIDTH, 1.0))
+    }
+}
+
+/// Traffic of activations, which the kernel before has just written: what the last-level cache
+/// holds together with the results comes from there.
 ///
 /// All of it while it takes at most half of the cache, none from the whole on.
-pub(super) fn activation_bytes(bytes: f64, device: &Device<'_>) -> f64 {
+pub(super) fn activations(bytes: f64, device: &Device<'_>) -> Traffic {
     from_cache(bytes, bytes, device.cache, device)
 }
 
@@ -39,11 +74,11 @@ pub(super) fn ramp_s(device: &Device<'_>) -> f64 {
     device.if_has(Mechanism::Ramp, RAMP_CLOCKS, 0.0) / device.clock_hz
 }
 
-/// Traffic of a kernel that touches `footprint` bytes, as bytes of a VRAM stream: where it is timed
-/// over and over, it finds part of its data in the cache.
-pub(super) fn repeated_bytes(bytes: f64, footprint: f64, device: &Device<'_>) -> f64 {
+/// Traffic of a kernel that touches `footprint` bytes: where it is timed over and over, it finds
+/// part of its data in the cache.
+pub(super) fn repeated(bytes: f64, footprint: f64, device: &Device<'_>) -> Traffic {
     if !device.repeated {
-        return bytes;
+        return Traffic::of_vram(bytes);
     }
     from_cache(bytes, footprint, KEPT_SHARE * device.cache, device)
 }
@@ -51,17 +86,22 @@ pub(super) fn repeated_bytes(bytes: f64, footprint: f64, device: &Device<'_>) ->
 /// Traffic of which a cache that keeps `kept` bytes serves all while the footprint takes at most
 /// half of that, and none from the whole on; the cache's part counts as much less VRAM traffic as
 /// the cache is faster.
-fn from_cache(bytes: f64, footprint: f64, kept: f64, device: &Device<'_>) -> f64 {
+fn from_cache(bytes: f64, footprint: f64, kept: f64, device: &Device<'_>) -> Traffic {
     let kept = device.if_has(Mechanism::Cache, kept, 0.0);
     let cached = (2.0 - 2.0 * footprint / kept.max(1.0)).clamp(0.0, 1.0);
-    let cache_rate = CACHE_BYTES_PER_CLOCK * device.units as f64 * device.clock_hz;
-    let relative = (device.bandwidth / cache_rate).min(1.0);
-    bytes * (1.0 - cached * (1.0 - relative))
+    let relative = (device.bandwidth / cache_rate(device)).min(1.0);
+    Traffic {
+        as_stream: bytes * (1.0 - cached * (1.0 - relative)),
+        moved: Moved {
+            vram: bytes * (1.0 - cached),
+            cache: bytes * cached,
+        },
+    }
 }
 
-/// Operand traffic in bytes of a plain stream.
-pub(super) fn stream_bytes(operands: f64, device: &Device<'_>) -> f64 {
-    operands / device.if_has(Mechanism::Tiles, OPERAND_BANDWIDTH, 1.0)
+/// Rate of the last-level cache \[B/s\].
+pub(super) fn cache_rate(device: &Device<'_>) -> f64 {
+    CACHE_BYTES_PER_CLOCK * device.units as f64 * device.clock_hz
 }
 
 /// Mean share of a device's units in use while `tasks` equal tasks run in waves, in (0, 1\].
@@ -113,6 +153,26 @@ mod tests {
         assert_eq!(of(108), 1.0);
         assert_eq!(of(109), 109.0 / 216.0);
         assert_eq!(of(0), 1.0 / 108.0);
+    }
+
+    #[test]
+    fn the_cache_serves_what_half_of_it_holds_at_its_own_rate() {
+        let gpu = a100();
+        let device = Device::of_gpu(&gpu);
+        let rate = CACHE_BYTES_PER_CLOCK * 108.0 * 1.41e9;
+        let time = |traffic: Traffic| traffic.as_stream / device.bandwidth;
+        let close = |ours: f64, exact: f64| assert!((ours / exact - 1.0).abs() < 1e-12);
+        let held = activations(0.4 * device.cache, &device);
+        close(time(held), 0.4 * device.cache / rate);
+        assert_eq!(held.moved.vram, 0.0);
+        let part = activations(0.75 * device.cache, &device);
+        close(part.moved.cache, part.moved.vram);
+        close(
+            time(part),
+            part.moved.cache / rate + part.moved.vram / device.bandwidth,
+        );
+        let none = activations(1.1 * device.cache, &device);
+        assert_eq!(none, Traffic::of_vram(1.1 * device.cache));
     }
 
     #[test]

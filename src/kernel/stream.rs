@@ -2,7 +2,7 @@
 
 use super::KernelCost;
 use super::device::{Device, Unsupported};
-use super::share::activation_bytes;
+use super::share::activations;
 
 /// Most threads of a block of a plain row kernel, and threads that a unit holds.
 const ROW_THREADS: u64 = 1024;
@@ -22,11 +22,13 @@ const TRIP_FULL: f64 = 1763.0;
 /// A stream fills the device: vector operations at the FP32 rate beside its traffic, of which the
 /// cache takes what it holds.
 pub(super) fn cost(bytes: f64, flops: f64, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
+    let traffic = activations(bytes, device);
     Ok(KernelCost {
         launch_s: device.launch_s,
         compute_device_s: flops / device.vector_rate()?,
         compute_share: 1.0,
-        vram_bytes: activation_bytes(bytes, device),
+        vram_bytes: traffic.as_stream,
+        moved: traffic.moved,
         flops,
         tiling: None,
     })

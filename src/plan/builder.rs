@@ -295,7 +295,7 @@ impl<'a> Builder<'a> {
                     self.kernels.push(KernelTask {
                         name: op.name,
                         flops: cost.flops,
-                        vram_bytes: cost.vram_bytes,
+                        bytes: cost.moved.total(),
                     });
                     let index = self.kernels.len() as u32 - 1;
                     known = Some((pointer, cost, index));

@@ -42,8 +42,8 @@ pub struct KernelTask {
     pub name: &'static str,
     /// Useful operations \[FLOP\].
     pub flops: f64,
-    /// VRAM traffic \[B\].
-    pub vram_bytes: f64,
+    /// Bytes that VRAM moves, or the last-level cache in its place.
+    pub bytes: f64,
 }
 
 /// One flow of a flow list.

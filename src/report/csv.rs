@@ -172,7 +172,13 @@ pub fn kernels(records: &[KernelRecord]) -> String {
     if let Some(first) = records.first() {
         header.extend(first.sizes.iter().map(|(name, _)| *name));
     }
-    header.extend(["time_s", "flops_per_s", "bytes_per_s", "intensity"]);
+    header.extend([
+        "time_s",
+        "flops_per_s",
+        "vram_bytes_per_s",
+        "cache_bytes_per_s",
+        "intensity",
+    ]);
     header.extend(["bound_by", "tile_rows", "tile_columns", "split"]);
     let text = |value: Option<u64>| value.map_or_else(String::new, |v| v.to_string());
     let rows = records.iter().map(|record| {
@@ -188,7 +194,8 @@ pub fn kernels(records: &[KernelRecord]) -> String {
         let numbers = [
             record.time_s,
             record.flops_per_s,
-            record.bytes_per_s,
+            record.vram_bytes_per_s,
+            record.cache_bytes_per_s,
             record.intensity,
         ];
         row.extend(numbers.map(|value| value.to_string()));

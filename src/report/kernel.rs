@@ -34,8 +34,10 @@ pub struct KernelRecord {
     /// Useful operations per second \[FLOP/s\].
     pub flops_per_s: f64,
     /// VRAM traffic per second \[B/s\].
-    pub bytes_per_s: f64,
-    /// Operations for each byte of VRAM traffic.
+    pub vram_bytes_per_s: f64,
+    /// What the last-level cache moves in VRAM's place per second \[B/s\].
+    pub cache_bytes_per_s: f64,
+    /// Operations for each byte that either moves.
     pub intensity: f64,
     /// What decides the time.
     pub bound_by: &'static str,
@@ -46,6 +48,13 @@ pub struct KernelRecord {
     pub tile: Option<[u64; 2]>,
     /// Parts of K.
     pub split: Option<u64>,
+}
+
+impl KernelRecord {
+    /// What VRAM and cache move per second \[B/s\].
+    fn bytes_per_s(&self) -> f64 {
+        self.vram_bytes_per_s + self.cache_bytes_per_s
+    }
 }
 
 /// Predicts one operator, which may be several kernels in a row.
@@ -66,7 +75,11 @@ pub fn record(
     let longest = costs.iter().max_by(|a, b| time(a).total_cmp(&time(b)));
     let time_s: f64 = costs.iter().map(|cost| cost.total_s(device)).sum();
     let flops: f64 = costs.iter().map(|cost| cost.flops).sum();
-    let bytes: f64 = costs.iter().map(|cost| cost.vram_bytes).sum();
+    let moved = |of: fn(&KernelCost) -> f64| costs.iter().map(of).sum::<f64>();
+    let [vram, cache] = [
+        moved(|cost| cost.moved.vram),
+        moved(|cost| cost.moved.cache),
+    ];
     let bound = longest.map_or(Bound::Launch, |cost| cost.bound(device));
     let tiling = longest.and_then(|cost| cost.tiling);
     Ok(KernelRecord {
@@ -78,12 +91,17 @@ pub fn record(
         runs_as: format_name(device.runs_as(precision).unwrap_or(precision)),
         time_s,
         flops_per_s: flops / time_s,
-        bytes_per_s: bytes / time_s,
-        intensity: if bytes > 0.0 { flops / bytes } else { 0.0 },
+        vram_bytes_per_s: vram / time_s,
+        cache_bytes_per_s: cache / time_s,
+        intensity: if vram + cache > 0.0 {
+            flops / (vram + cache)
+        } else {
+            0.0
+        },
         bound_by: bound.words(),
         kind: match bound {
             Bound::Compute | Bound::Waves => "compute",
-            Bound::Vram => "vram",
+            Bound::Vram | Bound::Cache => "vram",
             Bound::Launch => "launch",
         },
         tile: tiling.map(|tiling| [tiling.rows, tiling.columns]),
@@ -106,7 +124,7 @@ pub fn text(records: &[KernelRecord]) -> String {
     let mut header = vec!["device".to_string()];
     header.extend(varied.iter().map(|name| (*name).to_string()));
     let fixed = [
-        "time", "FLOP/s", "VRAM", "FLOP/B", "bound by", "tile", "split", "runs as",
+        "time", "FLOP/s", "VRAM", "L2", "FLOP/B", "bound by", "tile", "split", "runs as",
     ];
     header.extend(fixed.map(String::from));
     let rows: Vec<Vec<String>> = records
@@ -122,7 +140,8 @@ pub fn text(records: &[KernelRecord]) -> String {
             row.extend([
                 duration(record.time_s),
                 si(record.flops_per_s),
-                rate(record.bytes_per_s),
+                some_rate(record.vram_bytes_per_s),
+                some_rate(record.cache_bytes_per_s),
                 format!("{:.1}", record.intensity),
                 record.bound_by.to_string(),
                 tile.unwrap_or_default(),
@@ -135,6 +154,15 @@ pub fn text(records: &[KernelRecord]) -> String {
         })
         .collect();
     table(&header, &rows)
+}
+
+/// A rate, or a dash for none.
+fn some_rate(bytes_per_s: f64) -> String {
+    if bytes_per_s > 0.0 {
+        rate(bytes_per_s)
+    } else {
+        "–".into()
+    }
 }
 
 /// Names of the sizes that are not the same in all records.
@@ -162,12 +190,12 @@ pub fn sweep_chart(records: &[KernelRecord]) -> Option<Result<Rendered, RenderEr
     let first = records.first()?;
     let computes = records
         .iter()
-        .any(|record| record.flops_per_s > record.bytes_per_s);
+        .any(|record| record.flops_per_s > record.bytes_per_s());
     let value = |record: &KernelRecord| {
         if computes {
             record.flops_per_s
         } else {
-            record.bytes_per_s
+            record.bytes_per_s()
         }
     };
     let mut series: Vec<SweepSeries> = Vec::new();
@@ -192,7 +220,7 @@ pub fn sweep_chart(records: &[KernelRecord]) -> Option<Result<Rendered, RenderEr
         title: format!("{} in {} over {size}", first.operator, first.format),
         subtitle: fixed_sizes(first, size),
         x_axis: axis_words(size).to_string(),
-        y_axis: if computes { "rate" } else { "VRAM traffic" }.into(),
+        y_axis: if computes { "rate" } else { "bytes moved" }.into(),
         measure: if computes {
             Measure::FlopsPerSecond
         } else {
