@@ -22,7 +22,8 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     split: Option<String>,
     /// Predict kernels also without a mechanism of the model, to see what it explains: achievable,
-    /// power, launch, ramp, cache, waves, reuse, fill, split, tiles, little, collisions or softmax.
+    /// power, launch, ramp, cache, waves, reuse, fill, split, tiles, little, pages, collisions or
+    /// softmax.
     #[arg(long, value_name = "MECHANISM")]
     without: Option<String>,
     /// Write the annotated CSV, JSON, charts and a page into this folder; with `--without` its

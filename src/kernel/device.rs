@@ -1,7 +1,7 @@
 //! What a device reaches: rates, bandwidth and times, drawn together from its file.
 
 use super::{Mechanism, feed};
-use crate::spec::{CpuSpec, GpuSpec, Precision};
+use crate::spec::{CpuSpec, GpuSpec, Memory, Precision};
 
 /// A device cannot compute in a format, nor in one that could stand in for it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +52,8 @@ pub struct Device<'a> {
     pub(super) ecc_share: f64,
     /// Last-level cache \[B\].
     pub cache: f64,
+    /// Least time from one DRAM page opened to the next \[s\]; 0 where nobody says.
+    pub(super) page_s: f64,
     /// Time from one kernel to the next \[s\].
     pub launch_s: f64,
     /// Rate of fused attention relative to a large product.
@@ -73,6 +75,8 @@ pub struct Device<'a> {
     /// Whether a decoder's keys and values were read just before, as where one kernel is timed over
     /// and over: what the cache holds of them is then read from there.
     pub(super) repeated: bool,
+    /// Steps of K in which FP32 products read rows of A that lie along K.
+    pub(super) pieces_of_k: Option<u32>,
     /// Rate of large products relative to typical ones with a library of today.
     pub(super) products: f64,
     /// What is taken out of the model, to see what it explains.
@@ -93,6 +97,7 @@ impl<'a> Device<'a> {
             sheet_bandwidth: gpu.memory.bandwidth.value.0,
             ecc_share: gpu.memory.ecc_share(),
             cache: gpu.memory.l2.as_ref().map_or(0.0, |l2| l2.value.0),
+            page_s: page_s(&gpu.memory),
             launch_s: gpu.launch.value.0,
             attention: compute.attention.value.0,
             array: compute
@@ -109,6 +114,7 @@ impl<'a> Device<'a> {
             headroom: headroom(gpu),
             zeros: false,
             repeated: false,
+            pieces_of_k: None,
             products: 1.0,
             missing: None,
         }
@@ -135,6 +141,7 @@ impl<'a> Device<'a> {
             sheet_bandwidth: memory.bandwidth.value.0,
             ecc_share: memory.ecc_share(),
             cache: memory.l2.as_ref().map_or(0.0, |l2| l2.value.0),
+            page_s: page_s(memory),
             launch_s: CPU_WAKE_S,
             attention: CPU_ATTENTION,
             array: cpu.array.as_ref().map_or(1, |side| u64::from(side.value)),
@@ -145,6 +152,7 @@ impl<'a> Device<'a> {
             headroom: 0.0,
             zeros: false,
             repeated: false,
+            pieces_of_k: None,
             products: 1.0,
             missing: None,
         }
@@ -316,6 +324,11 @@ impl<'a> Device<'a> {
 fn clock_hz(gpu: &GpuSpec) -> f64 {
     let compute = &gpu.compute;
     compute.clock.value.0 * compute.achievable.value.0.max(1.0)
+}
+
+/// Least time from one DRAM page opened to the next \[s\].
+fn page_s(memory: &Memory) -> f64 {
+    memory.page.as_ref().map_or(0.0, |figure| figure.value.0)
 }
 
 /// How much faster a GPU's large products run where power does not limit the clock, relative.

@@ -6,8 +6,8 @@
 //! library's heuristic would.
 
 use super::device::{Device, Unsupported};
-use super::share::{Traffic, busy_units, occupancy, overlapped, ramp_s, repeated};
-use super::{KernelCost, Mechanism, Tiling};
+use super::share::{busy_units, occupancy, overlapped, ramp_s, repeated};
+use super::{KernelCost, Mechanism, Moved, Tiling};
 use crate::model::element_bytes;
 use crate::spec::Precision;
 
@@ -49,6 +49,11 @@ const MAX_SPLIT: u64 = 32;
 /// Steps of K during which a tile's unit waits for its first operands and writes its last result:
 /// three stages of 32 to fill the pipeline (CUTLASS default on tensor cores) and one to drain it.
 const PIPELINE_STEPS: f64 = 128.0;
+
+/// Side of the large tiles of a library's FP32 kernels, and the least rows and columns of a product
+/// for which it takes them (cuBLAS of 2016 to 2019: `sgemm_128x128x8`, `sgemm_128x64x8`).
+const FP32_TILE: u64 = 128;
+const FP32_TILE_LEAST: u64 = 64;
 
 /// Cache bytes for each element of C whose operands are shared: tiles that run at about the same
 /// time form a block whose operands the cache holds while K goes by.
@@ -109,6 +114,25 @@ impl Gemm {
         needed.max(device.units_for_bandwidth)
     }
 
+    /// Time in which DRAM opens a page for every piece of A that is read at a time \[s\]; 0 where
+    /// rows are read in long pieces.
+    ///
+    /// A small product takes a small tile, which reads longer ones. That large tiles are taken from
+    /// half a tile a unit on was read off the other products of the source of dbench-0106 to -0120
+    /// on that card (GTX 1080 Ti: 14 tiles on 28 units are fast, 16 slow).
+    fn pages_s(&self, device: &Device<'_>) -> f64 {
+        let Some(steps) = device.pieces_of_k.filter(|_| device.has(Mechanism::Pages)) else {
+            return 0.0;
+        };
+        let tiles = self.m.div_ceil(FP32_TILE) * self.n.div_ceil(FP32_TILE) * self.batch;
+        let small = self.m.min(self.n) < FP32_TILE_LEAST || 2 * tiles <= device.units;
+        if self.precision != Precision::Fp32 || small {
+            return 0.0;
+        }
+        let rows = (self.m * self.batch) as f64;
+        rows * self.k as f64 / f64::from(steps) * device.page_s
+    }
+
     fn flops(&self) -> f64 {
         2.0 * self.m as f64 * self.n as f64 * self.k as f64 * self.batch as f64
     }
@@ -123,6 +147,8 @@ struct Units {
     side: u64,
     /// Time to the first operands and from the last results \[s\].
     ramp_s: f64,
+    /// Least time in which DRAM opens its pages \[s\].
+    pages_s: f64,
 }
 
 impl Units {
@@ -135,6 +161,7 @@ impl Units {
             rate,
             side,
             ramp_s: ramp_s(device),
+            pages_s: gemm.pages_s(device),
         })
     }
 }
@@ -153,6 +180,8 @@ struct Cut {
     bytes: f64,
     /// Time to the first operands and from the last results \[s\].
     ramp_s: f64,
+    /// Least time in which DRAM opens its pages \[s\].
+    pages_s: f64,
 }
 
 /// The cheapest way to compute a product.
@@ -243,6 +272,7 @@ impl Cut {
             depth: gemm.k.div_ceil(units.side) * units.side,
             bytes: traffic(gemm, device, tile),
             ramp_s: units.ramp_s,
+            pages_s: units.pages_s,
         }
     }
 
@@ -267,13 +297,13 @@ impl Cut {
             (0.0, 1.0)
         };
         let traffic = repeated(self.bytes + partial, self.bytes, device).in_tiles(device);
-        let moving_s = traffic.as_stream / device.bandwidth;
-        let busy_s = busy_units(moving_s, gemm.units_for_bandwidth(device), device);
+        let stream_s = traffic.as_stream / device.bandwidth;
+        let busy_s = busy_units(stream_s, gemm.units_for_bandwidth(device), device);
         Demands {
             compute_s: compute_s.max(busy_s),
             share: occupancy(self.tiles * split, device),
-            traffic,
-            moving_s,
+            moved: traffic.moved,
+            moving_s: stream_s.max(self.pages_s),
             launch_s: launches * device.launch_s + self.ramp_s,
         }
     }
@@ -285,8 +315,8 @@ impl Cut {
             launch_s: demands.launch_s,
             compute_device_s: demands.compute_s / gain,
             compute_share: demands.share,
-            vram_bytes: demands.traffic.as_stream,
-            moved: demands.traffic.moved,
+            vram_bytes: demands.moving_s * device.bandwidth,
+            moved: demands.moved,
             flops: gemm.flops(),
             tiling: Some(Tiling {
                 rows: self.tile[0],
@@ -303,8 +333,8 @@ impl Cut {
 struct Demands {
     compute_s: f64,
     share: f64,
-    traffic: Traffic,
-    /// Time to move it at the full rate \[s\].
+    moved: Moved,
+    /// Time to move it, at the full rate or as pages open \[s\].
     moving_s: f64,
     launch_s: f64,
 }
@@ -364,8 +394,9 @@ fn output_bytes(precision: Precision) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::super::examples::{a100, figure};
+    use super::super::share::Traffic;
     use super::*;
-    use crate::units::FlopsPerSecond;
+    use crate::units::{FlopsPerSecond, Seconds};
     use proptest::prelude::*;
 
     const RATE: f64 = 312e12 * 0.87;
@@ -485,6 +516,34 @@ mod tests {
         let tile = 2.0 * 256.0 * 256.0 * (256.0 + PIPELINE_STEPS) / RATE;
         let ratio = one.compute_device_s / tile;
         assert!((1.0..1.05).contains(&ratio), "{ratio}");
+    }
+
+    #[test]
+    fn pieces_of_rows_along_k_open_a_page_each() {
+        let mut gpu = a100();
+        gpu.memory.page = Some(figure(Seconds(0.5e-9)));
+        let mut device = Device::of_gpu(&gpu);
+        device.pieces_of_k = Some(8);
+        let time = |m: u64, n: u64, precision: Precision, device: &Device<'_>| {
+            let cost = cost(Gemm::plain([m, n, 2560, 1], precision), device).expect("supported");
+            cost.alone_s(device.bandwidth)
+        };
+        // 7680 rows of 320 pieces: 1.23 ms, far more than computing takes.
+        let pages = 7680.0 * 320.0 * 0.5e-9;
+        let slow = time(7680, 64, Precision::Fp32, &device);
+        assert!((1.0..1.03).contains(&(slow / pages)), "{slow}");
+        // Few columns or few tiles take small tiles; matrix units read long pieces.
+        let mut plain = device;
+        plain.pieces_of_k = None;
+        for (m, n, format) in [
+            (7680, 63, Precision::Fp32),
+            (54 * 128, 64, Precision::Fp32),
+            (7680, 64, Precision::Bf16),
+        ] {
+            assert_eq!(time(m, n, format, &device), time(m, n, format, &plain));
+        }
+        let of = |device: &Device<'_>| time(55 * 128, 64, Precision::Fp32, device);
+        assert!(of(&device) > 2.0 * of(&plain));
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub enum Mechanism {
     Tiles,
     /// Units that cannot draw more than their share of the bandwidth.
     Little,
+    /// Pages of DRAM that open for pieces of a row.
+    Pages,
     /// Exponentials between the two products of attention, which no format makes shorter.
     Softmax,
     /// Computing and moving that get in each other's way.
@@ -34,7 +36,7 @@ pub enum Mechanism {
 
 impl Mechanism {
     /// All mechanisms, in the order in which the page on kernels derives them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Achievable,
         Self::Power,
         Self::Launch,
@@ -46,6 +48,7 @@ impl Mechanism {
         Self::Split,
         Self::Tiles,
         Self::Little,
+        Self::Pages,
         Self::Collisions,
         Self::Softmax,
     ];
@@ -64,6 +67,7 @@ impl Mechanism {
             Self::Cache => "cache",
             Self::Tiles => "tiles",
             Self::Little => "little",
+            Self::Pages => "pages",
             Self::Collisions => "collisions",
             Self::Softmax => "softmax",
         }
@@ -82,6 +86,7 @@ mod tests {
     use super::*;
     use crate::model::{Dims, NAMED_OPERATORS};
     use crate::spec::Precision;
+    use crate::units::Seconds;
 
     #[test]
     fn names_are_found() {
@@ -95,9 +100,11 @@ mod tests {
     fn taking_one_out_matters_somewhere_and_some_only_ever_helped() {
         let mut gpu = a100();
         // No more than the datasheet's peak.
-        gpu.compute.boost = Some(figure(0.1));
+        gpu.compute.boost = Some(figure(0.05));
         gpu.compute.peak.fp8 = gpu.compute.peak.bf16.clone();
-        let full = Device::of_gpu(&gpu);
+        gpu.memory.page = Some(figure(Seconds(1e-9)));
+        let mut full = Device::of_gpu(&gpu);
+        full.pieces_of_k = Some(8);
         for mechanism in Mechanism::ALL {
             let without = full.without(mechanism);
             let helps = matches!(
@@ -106,7 +113,10 @@ mod tests {
             );
             let mut differs = false;
             for named in &NAMED_OPERATORS {
-                for (m, query) in [(1, 1), (128, 128), (3000, 3000)] {
+                let sizes = [(1, 1), (128, 128), (3000, 3000)];
+                let formats = [Precision::Fp8, Precision::Fp32];
+                let all = sizes.iter().flat_map(|size| formats.map(|f| (*size, f)));
+                for ((m, query), format) in all {
                     let dims = Dims {
                         m,
                         query,
@@ -114,7 +124,7 @@ mod tests {
                         ..Dims::default()
                     };
                     let time = |device: &Device<'_>| -> f64 {
-                        let operators = named.operators(&dims, Precision::Fp8);
+                        let operators = named.operators(&dims, format);
                         let cost = |op| cost_on(op, device).expect("supported").total_s(device);
                         operators.iter().map(cost).sum()
                     };

@@ -12,6 +12,9 @@ pub struct Timing {
     pub products: f64,
     /// Its library multiplied INT8 on vector units although there are matrix units for it.
     pub int8_on_vector_units: bool,
+    /// Steps of K in which its library's FP32 kernels read a first operand whose rows lie along K;
+    /// `None` where they lie across it, or where the library reads longer pieces.
+    pub pieces_of_k: Option<u32>,
     /// The error-correcting code that lies beside the data was switched off.
     pub ecc_off: bool,
     /// One operand of its products was nothing but zeros.
@@ -32,6 +35,7 @@ impl Device<'_> {
         self.repeated = timing.repeated;
         self.products = timing.products;
         self.zeros = timing.zeros;
+        self.pieces_of_k = timing.pieces_of_k;
         if timing.ecc_off {
             self.bandwidth /= self.ecc_share;
         }
@@ -67,6 +71,7 @@ mod tests {
             repeated: true,
             products: 0.9,
             int8_on_vector_units: true,
+            pieces_of_k: None,
             ecc_off: false,
             zeros: false,
         };
@@ -93,6 +98,7 @@ mod tests {
             repeated: false,
             products: 1.0,
             int8_on_vector_units: false,
+            pieces_of_k: None,
             ecc_off: true,
             zeros: false,
         };

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-use super::figure::{Figure, factor, factor_if_any};
+use super::figure::{Figure, above_zero_if_any, factor, factor_if_any};
 use super::workload::Precision;
 use crate::units::Seconds;
 
@@ -67,6 +67,9 @@ pub struct CampaignSpec {
     /// where the device has matrix units for it.
     #[serde(default)]
     pub int8_on_vector_units: Option<Figure<bool>>,
+    /// Steps of K that its library's FP32 kernels take at a time.
+    #[serde(default, deserialize_with = "above_zero_if_any")]
+    pub fp32_tile_k: Option<Figure<u32>>,
     /// Whether it ran without the error-correcting code that a card's memory has as it ships.
     #[serde(default)]
     pub ecc_off: Option<Figure<bool>>,
@@ -110,6 +113,11 @@ impl CampaignSpec {
     pub fn multiplies_int8_on_vector_units(&self) -> bool {
         let units = self.int8_on_vector_units.as_ref();
         units.is_some_and(|figure| figure.value)
+    }
+
+    /// Steps of K that its FP32 kernels take at a time; `None` where nobody says.
+    pub fn fp32_steps(&self) -> Option<u32> {
+        self.fp32_tile_k.as_ref().map(|figure| figure.value)
     }
 
     /// Whether it ran without error-correcting codes.

@@ -198,6 +198,9 @@ pub struct Memory {
     /// Last-level cache.
     #[serde(default, deserialize_with = "above_zero_if_any")]
     pub l2: Option<Figure<Bytes>>,
+    /// Least time from the opening of one DRAM page to that of the next, over all channels.
+    #[serde(default)]
+    pub page: Option<Figure<Seconds>>,
 }
 
 /// Where an error-correcting code lies that is on as a device ships.

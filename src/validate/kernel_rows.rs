@@ -57,6 +57,12 @@ pub(super) fn operators(
     Ok(all)
 }
 
+/// Whether a row's note says that its first operand is transposed, in terms of a library that
+/// counts along columns: then each row of A lies along K.
+pub(super) fn has_rows_along_k(row: &Row<'_>) -> bool {
+    row.text("note").contains("transpose A/B T/")
+}
+
 /// All sizes of a product or of attention, multiplied.
 fn sizes(shape: &Shape) -> f64 {
     let all = match *shape {

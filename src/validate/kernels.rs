@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::efficiency::efficiency_curves;
-use super::kernel_rows::{operators, timed};
+use super::kernel_rows::{has_rows_along_k, operators, timed};
 use super::launches::Launches;
 use super::{Measurements, Row, Subject, UnseenKernels, ValidationRecord};
 use crate::catalog::{Called, Catalog, Unclear};
@@ -85,7 +85,8 @@ impl Kernels {
             let op = row.text("op");
             let (_, operator) = op.split_once(':').unwrap_or(("", op));
             let zeros = campaign.multiplies_zeros(operator, main.precision);
-            device = device.timed(timing(campaign, zeros));
+            let along_k = has_rows_along_k(row);
+            device = device.timed(timing(campaign, zeros, along_k));
         }
         let mut seconds = campaign.map_or(0.0, CampaignSpec::host_s);
         for op in operators {
@@ -164,11 +165,13 @@ impl Kernels {
     }
 }
 
-/// How a campaign ran its kernels; `zeros`: with an operand of nothing but zeros.
-fn timing(campaign: &CampaignSpec, zeros: bool) -> Timing {
+/// How a campaign ran its kernels; `zeros`: with an operand of nothing but zeros; `along_k`: with a
+/// first operand whose rows lie along K.
+fn timing(campaign: &CampaignSpec, zeros: bool, along_k: bool) -> Timing {
     Timing {
         repeated: campaign.repeats(),
         products: campaign.product_rate(),
+        pieces_of_k: campaign.fp32_steps().filter(|_| along_k),
         int8_on_vector_units: campaign.multiplies_int8_on_vector_units(),
         ecc_off: campaign.runs_without_ecc(),
         zeros,

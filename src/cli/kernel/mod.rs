@@ -36,7 +36,7 @@ pub struct Args {
     #[command(flatten)]
     sizes: SizeArgs,
     /// Predict it also without a mechanism of the model: achievable, power, launch, ramp, cache,
-    /// waves, reuse, fill, split, tiles, little, collisions or softmax.
+    /// waves, reuse, fill, split, tiles, little, pages, collisions or softmax.
     #[arg(long, value_name = "MECHANISM")]
     without: Vec<String>,
     /// Predict products also with an operand of nothing but zeros, which switches no multiplier, so
