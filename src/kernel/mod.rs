@@ -129,7 +129,7 @@ impl KernelCost {
 
     /// Whether the cache takes longer for its part of the data than VRAM.
     fn cached(&self, device: &Device<'_>) -> bool {
-        self.moved.cache / share::cache_rate(device) > self.moved.vram / device.bandwidth
+        self.moved.cache / device.cache_rate() > self.moved.vram / device.bandwidth
     }
 
     /// The same with the time that computing and moving lose to each other, charged to whichever

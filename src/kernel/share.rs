@@ -89,7 +89,7 @@ pub(super) fn repeated(bytes: f64, footprint: f64, device: &Device<'_>) -> Traff
 fn from_cache(bytes: f64, footprint: f64, kept: f64, device: &Device<'_>) -> Traffic {
     let kept = device.if_has(Mechanism::Cache, kept, 0.0);
     let cached = (2.0 - 2.0 * footprint / kept.max(1.0)).clamp(0.0, 1.0);
-    let relative = (device.bandwidth / cache_rate(device)).min(1.0);
+    let relative = (device.bandwidth / device.cache_rate()).min(1.0);
     Traffic {
         as_stream: bytes * (1.0 - cached * (1.0 - relative)),
         moved: Moved {
@@ -99,9 +99,11 @@ fn from_cache(bytes: f64, footprint: f64, kept: f64, device: &Device<'_>) -> Tra
     }
 }
 
-/// Rate of the last-level cache \[B/s\].
-pub(super) fn cache_rate(device: &Device<'_>) -> f64 {
-    CACHE_BYTES_PER_CLOCK * device.units as f64 * device.clock_hz
+impl Device<'_> {
+    /// Rate of the last-level cache \[B/s\].
+    pub fn cache_rate(&self) -> f64 {
+        CACHE_BYTES_PER_CLOCK * self.units as f64 * self.clock_hz
+    }
 }
 
 /// Mean share of a device's units in use while `tasks` equal tasks run in waves, in (0, 1\].
