@@ -57,10 +57,11 @@ impl Entry for GpuSpec {
             || self.memory.achievable.is_missing()
             || self.launch.is_missing()
             || (self.class != DeviceClass::Gpu && compute.array.is_none());
-        if missing {
-            catalog
-                .family(&self.name, &self.architecture)?
-                .complete_gpu(&mut self);
+        match catalog.family(&self.name, &self.architecture) {
+            Ok(family) => family.complete_gpu(&mut self),
+            Err(unknown) if missing => return Err(unknown),
+            // A user's device may give all that is needed and be of no family.
+            Err(_) => {}
         }
         Ok(self)
     }
@@ -70,10 +71,14 @@ impl Entry for CpuSpec {
     const KIND: Kind = Kind::Cpu;
 
     fn complete(mut self, catalog: &Catalog) -> Result<Self, Diagnostic> {
-        if self.achievable.is_missing() || self.memory.achievable.is_missing() {
-            catalog
-                .family(&self.name, &self.architecture)?
-                .complete_cpu(&mut self);
+        let missing = self.achievable.is_missing()
+            || self.attention.is_missing()
+            || self.memory.achievable.is_missing()
+            || self.launch.is_missing();
+        match catalog.family(&self.name, &self.architecture) {
+            Ok(family) => family.complete_cpu(&mut self),
+            Err(unknown) if missing => return Err(unknown),
+            Err(_) => {}
         }
         Ok(self)
     }

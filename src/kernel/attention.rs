@@ -25,12 +25,12 @@ const INSTRUCTIONS_PER_SCORE: f64 = 5.0;
 /// Query rows of one work item (FlashAttention-2, section 3.3: blocks of 64 or 128).
 const BLOCK_ROWS: u64 = 64;
 
-/// Tokens of context computed at a time; those on the diagonal of a causal mask are computed whole.
+/// Tokens of context computed at a time (FlashAttention-2, section 3.3: blocks of 64 or 128); those
+/// on the diagonal of a causal mask are computed whole.
 const BLOCK_CONTEXT: u64 = 128;
 
-/// Fewest rows a matrix instruction works on; a decoder's fewer queries leave the rest empty. Up to
-/// as many queries are decoding: the heads that share keys are taken together, and the context is
-/// cut (FlashDecoding).
+/// Fewest rows a matrix instruction works on (PTX ISA, `mma`: M of 16); a decoder's fewer queries
+/// leave the rest empty. Up to as many queries the heads that share keys may be taken together.
 const MIN_ROWS: u64 = 16;
 
 /// Tokens of context that a piece of work could have attended to while it starts and ends: two
@@ -47,9 +47,6 @@ const UNEVEN_TAIL: f64 = 1.3;
 /// Kernels of a decoding step: plan the parts, write the new keys, attend, join the parts. The
 /// floor of the decoding rows (calibration set) is 12 us on RTX PRO 6000 and 14 us on A100.
 const DECODE_KERNELS: f64 = 5.0;
-
-/// Shortest part of a context that is worth a work item of its own.
-const MIN_SPLIT: u64 = 256;
 
 /// The shape of an attention operator.
 #[derive(Debug, Clone, Copy)]
@@ -72,37 +69,36 @@ pub(super) struct Attention {
     pub flops: f64,
 }
 
-/// Attention in one kernel. Keys and values are read once: the blocks of one head run side by side
-/// and find them in the last-level cache.
+/// How the work of fused attention is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Blocks of query rows of each head; backward, blocks of keys.
+    Blocks,
+    /// The heads that share keys together, and the context in so many pieces (FlashDecoding).
+    Pieces(u64),
+}
+
+/// Attention in one kernel, the fastest way. Keys and values are read once: the blocks of one head
+/// run side by side and find them in the last-level cache.
 pub(super) fn fused(a: Attention, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
-    let a = Attention {
-        precision: device.held_as(a.precision)?,
-        ..a
-    };
-    let traffic = a.traffic(device);
-    let share = a.share(device);
-    let compute_s = a.unit_s(device)? * a.padding(device);
-    // The gradient has a kernel before it (sums of O · dO) and one after (dQ to its format), a cut
-    // context one that joins its parts.
-    let kernels = match (a.backward, a.decoding()) {
-        (true, _) => 3.0,
-        (false, true) => DECODE_KERNELS,
-        (false, false) => 1.0,
-    };
-    Ok(KernelCost {
-        launch_s: kernels * device.launch_s + ramp_s(device),
-        compute_device_s: compute_s.max(busy_units(
-            traffic.as_stream / device.bandwidth,
-            UNITS_FOR_BANDWIDTH,
-            device,
-        )),
-        compute_share: share,
-        vram_bytes: traffic.as_stream,
-        moved: traffic.moved,
-        flops: a.flops,
-        tiling: None,
+    let mut best = a.cost(Way::Blocks, device)?;
+    if a.backward || a.query > MIN_ROWS {
+        return Ok(best);
     }
-    .with_collisions(device))
+    if a.query == 1 {
+        best = a.cost(Way::Pieces(1), device)?;
+    }
+    let blocks = (a.batch * a.kv_heads * (a.query * a.group()).div_ceil(BLOCK_ROWS)).max(1);
+    let most = device.units.div_ceil(blocks);
+    let powers = std::iter::successors(Some(1), |pieces| Some(2 * pieces));
+    let all = powers.take_while(|pieces| *pieces < most).chain([most]);
+    for pieces in all.take(if device.has(Mechanism::Split) { 64 } else { 1 }) {
+        let cost = a.cost(Way::Pieces(pieces), device)?;
+        if cost.total_s(device) < best.total_s(device) {
+            best = cost;
+        }
+    }
+    Ok(best)
 }
 
 /// Attention as separate kernels: a product, scale and mask, softmax, a product; backward the
@@ -132,10 +128,40 @@ pub(super) fn unfused(a: Attention, device: &Device<'_>) -> Result<KernelCost, U
 }
 
 impl Attention {
+    /// What one way asks for.
+    fn cost(&self, way: Way, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
+        let traffic = self.traffic(way, device);
+        let compute_s = self.unit_s(device)? * self.padding(way, device);
+        let stream_s = traffic.as_stream / device.bandwidth;
+        // Whatever a device's products do: here each unit reads long rows.
+        Ok(KernelCost {
+            launch_s: self.kernels(way) * device.launch_s + ramp_s(device),
+            compute_device_s: compute_s.max(busy_units(stream_s, UNITS_FOR_BANDWIDTH, device)),
+            compute_share: self.share(way, device),
+            vram_bytes: traffic.as_stream,
+            moved: traffic.moved,
+            flops: self.flops,
+            tiling: None,
+        }
+        .with_collisions(device))
+    }
+
+    /// Kernels of one way. The gradient has one before it (sums of O · dO) and one after (dQ to its
+    /// format), a cut context one that joins its parts.
+    fn kernels(&self, way: Way) -> f64 {
+        match way {
+            _ if self.backward => 3.0,
+            _ if self.query == 1 => DECODE_KERNELS,
+            Way::Pieces(2..) => 2.0,
+            _ => 1.0,
+        }
+    }
+
     /// Time of the useful operations on all units \[s\].
     ///
-    /// In 16 bits the catalogue says how much of a product's rate is left. In FP8 the products take
-    /// less time, what lies between them does not. Nothing is faster than the softmax.
+    /// In 16 bits the catalogue says how much of a product's rate is left. In a format that is
+    /// multiplied faster the products take less time, what lies between them does not. Nothing is
+    /// faster than the softmax.
     fn unit_s(&self, device: &Device<'_>) -> Result<f64, Unsupported> {
         let gradient = if self.backward { BACKWARD } else { 1.0 };
         let share = device.attention * gradient;
@@ -144,11 +170,11 @@ impl Attention {
         if !device.has(Mechanism::Softmax) {
             return Ok(alone);
         }
-        let seconds = if self.precision == Precision::Fp8 {
-            let wide = device.rate(Precision::Bf16)?;
-            self.flops * (1.0 / (wide * share) - 1.0 / wide + 1.0 / rate)
-        } else {
-            alone
+        let seconds = match device.rate(Precision::Bf16) {
+            Ok(wide) if rate > wide => {
+                self.flops * (1.0 / (wide * share) - 1.0 / wide + 1.0 / rate)
+            }
+            _ => alone,
         };
         Ok(seconds.max(self.softmax_s(device)))
     }
@@ -166,11 +192,6 @@ impl Attention {
         }
     }
 
-    /// Whether the queries are so few that heads are grouped and the context is cut.
-    fn decoding(&self) -> bool {
-        self.query <= MIN_ROWS
-    }
-
     /// Tokens of the context that any of the new ones sees.
     fn seen(&self) -> u64 {
         let most = self
@@ -184,36 +205,29 @@ impl Attention {
         (self.heads / self.kv_heads.max(1)).max(1)
     }
 
-    /// Equal pieces of work that units take one at a time: blocks of query rows of each head;
-    /// decoding, one for each key/value head, cut along the context while the device is not full;
-    /// backward, blocks of keys of each head.
-    fn work_items(&self, device: &Device<'_>) -> u64 {
-        if self.backward {
-            self.batch * self.heads * self.context.div_ceil(BLOCK_CONTEXT)
-        } else if self.decoding() {
-            let rows = self.query * self.group();
-            let blocks = self.batch * self.kv_heads * rows.div_ceil(BLOCK_ROWS);
-            let most = self.seen().div_ceil(MIN_SPLIT).max(1);
-            let most = if device.has(Mechanism::Split) {
-                most
-            } else {
-                1
-            };
-            blocks * device.units.div_ceil(blocks.max(1)).clamp(1, most)
-        } else {
-            self.batch * self.heads * self.query.div_ceil(BLOCK_ROWS)
+    /// Equal pieces of work that units take one at a time: of each key/value head a piece of the
+    /// context, or blocks of query rows of each head; backward, blocks of keys of each head.
+    fn work_items(&self, way: Way) -> u64 {
+        match way {
+            Way::Pieces(pieces) => {
+                let rows = self.query * self.group();
+                self.batch * self.kv_heads * rows.div_ceil(BLOCK_ROWS) * pieces
+            }
+            Way::Blocks if self.backward => {
+                self.batch * self.heads * self.context.div_ceil(BLOCK_CONTEXT)
+            }
+            Way::Blocks => self.batch * self.heads * self.query.div_ceil(BLOCK_ROWS),
         }
     }
 
     /// Share of the units in use. A decoder's pieces are short and end at all times, several on a
     /// unit, so that no wave of them stands out: with waves counted, the decoding rows of the RTX
     /// PRO 6000 have a 90th percentile of error of 29 %, without 10 %.
-    fn share(&self, device: &Device<'_>) -> f64 {
-        let items = self.work_items(device);
-        if self.decoding() && !self.backward {
-            filled(items, device.units)
-        } else {
-            occupancy(items, device).min(self.evenness(items, device))
+    fn share(&self, way: Way, device: &Device<'_>) -> f64 {
+        let items = self.work_items(way);
+        match way {
+            Way::Pieces(_) => filled(items, device.units),
+            Way::Blocks => occupancy(items, device).min(self.evenness(items, device)),
         }
     }
 
@@ -257,8 +271,8 @@ impl Attention {
 
     /// Computed over useful operations: rows up to the instruction's size, and what a prompt's
     /// kernel computes in vain.
-    fn padding(&self, device: &Device<'_>) -> f64 {
-        if self.decoding() {
+    fn padding(&self, way: Way, device: &Device<'_>) -> f64 {
+        if let Way::Pieces(_) = way {
             let rows = (self.query * self.group()) as f64;
             let all = self.query as f64 * self.seen() as f64;
             return rows.max(MIN_ROWS as f64) / rows * (all / self.visible());
@@ -266,19 +280,20 @@ impl Attention {
         self.computed(device) / self.visible()
     }
 
-    /// VRAM traffic as a plain stream's. Prompts find what was just written in the cache;
-    /// decoders read a cache of keys and values that was not, each piece of it a long stream of its
-    /// own after a start of [`FILL_CONTEXT`] tokens.
-    fn traffic(&self, device: &Device<'_>) -> Traffic {
-        if self.decoding() && !self.backward {
-            let blocks = (self.batch * self.kv_heads).max(1);
-            let pieces = self.work_items(device) as f64 / blocks as f64;
-            let fill = device.if_has(Mechanism::Fill, FILL_CONTEXT, 0.0);
-            let operands = self.operand_bytes();
-            let started = pieces * fill / self.seen() as f64 * self.cached_bytes();
-            repeated(operands, operands, device).slower(1.0 + started / operands)
-        } else {
-            activations(self.operand_bytes(), device).in_tiles(device)
+    /// VRAM traffic as a plain stream's. Prompts find what was just written in the cache; decoders
+    /// read a cache of keys and values that was not, each piece of it a long stream of its own
+    /// after a start of [`FILL_CONTEXT`] tokens.
+    fn traffic(&self, way: Way, device: &Device<'_>) -> Traffic {
+        let operands = self.operand_bytes();
+        match way {
+            Way::Pieces(pieces) => {
+                let rows = (self.query * self.group()).div_ceil(BLOCK_ROWS);
+                let starts = (pieces * rows) as f64;
+                let fill = device.if_has(Mechanism::Fill, FILL_CONTEXT, 0.0);
+                let started = starts * fill / self.seen() as f64 * self.cached_bytes();
+                repeated(operands, operands, device).slower(1.0 + started / operands)
+            }
+            Way::Blocks => activations(operands, device).in_tiles(device),
         }
     }
 

@@ -54,6 +54,8 @@ pub struct Device<'a> {
     pub cache: f64,
     /// Least time from one DRAM page opened to the next \[s\]; 0 where nobody says.
     pub(super) page_s: f64,
+    /// Bytes that a unit draws from that in a clock.
+    pub(super) cache_per_clock: f64,
     /// Time from one kernel to the next \[s\].
     pub launch_s: f64,
     /// Rate of fused attention relative to a large product.
@@ -97,6 +99,10 @@ impl<'a> Device<'a> {
             sheet_bandwidth: gpu.memory.bandwidth.value.0,
             ecc_share: gpu.memory.ecc_share(),
             cache: gpu.memory.l2.as_ref().map_or(0.0, |l2| l2.value.0),
+            cache_per_clock: compute
+                .cache_per_clock
+                .as_ref()
+                .map_or(CACHE_PER_CLOCK, |figure| figure.value),
             page_s: page_s(&gpu.memory),
             launch_s: gpu.launch.value.0,
             attention: compute.attention.value.0,
@@ -141,9 +147,10 @@ impl<'a> Device<'a> {
             sheet_bandwidth: memory.bandwidth.value.0,
             ecc_share: memory.ecc_share(),
             cache: memory.l2.as_ref().map_or(0.0, |l2| l2.value.0),
+            cache_per_clock: CACHE_PER_CLOCK,
             page_s: page_s(memory),
-            launch_s: CPU_WAKE_S,
-            attention: CPU_ATTENTION,
+            launch_s: cpu.launch.value.0,
+            attention: cpu.attention.value.0,
             array: cpu.array.as_ref().map_or(1, |side| u64::from(side.value)),
             vector_side: 1,
             balance_reuse: CPU_BALANCE_REUSE,
@@ -176,12 +183,10 @@ impl<'a> Device<'a> {
     /// clock falls within the time over which power is averaged, but not where nothing but zeros is
     /// multiplied.
     pub(super) fn clock_gain(&self, sustained_s: f64) -> f64 {
-        let gain = if self.zeros {
-            self.headroom
-        } else {
-            self.boost * POWER_AVERAGE_S / (POWER_AVERAGE_S + sustained_s)
-        };
-        1.0 + self.if_has(Mechanism::Power, gain, 0.0)
+        if self.zeros || !self.has(Mechanism::Power) {
+            return 1.0 + self.headroom;
+        }
+        1.0 + self.boost * POWER_AVERAGE_S / (POWER_AVERAGE_S + sustained_s)
     }
 
     /// The same device as a model without one mechanism sees it.
@@ -195,7 +200,7 @@ impl<'a> Device<'a> {
             Mechanism::Achievable => {
                 device.shares = [1.0; 8];
                 device.bandwidth = self.sheet_bandwidth;
-                // They are relative to the shares, and a datasheet's peak is at the full clock.
+                // They are relative to the shares, and a data sheet's peak is at the full clock.
                 (device.boost, device.headroom) = (0.0, 0.0);
             }
             _ => {}
@@ -365,11 +370,9 @@ const GPU_BALANCE_REUSE: f64 = 8.0;
 /// Optimization Reference Manual, Skylake and later; AMD's guides say the same from Zen 2 on).
 const CPU_BALANCE_REUSE: f64 = 1.0;
 
-/// Time to wake a pool of threads on a CPU \[s\]: reasoned, a few times the 1 us of a futex.
-const CPU_WAKE_S: f64 = 3e-6;
-
-/// Fused attention on a CPU relative to a large product: reasoned, as on other vector units.
-const CPU_ATTENTION: f64 = 0.5;
+/// Bytes that a unit draws from the last-level cache in a clock where nobody says: half of the 64 B
+/// that its port takes (NVIDIA, "Dissecting Ampere", arXiv 2208.11174).
+const CACHE_PER_CLOCK: f64 = 32.0;
 
 /// Place in [`FORMATS`].
 pub(super) fn index(precision: Precision) -> usize {

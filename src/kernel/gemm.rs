@@ -43,7 +43,8 @@ const FP4_SIDE: u64 = 128;
 /// -0270 (B200, products of 1 and 128 rows); aicg-0393 to -0398 (GB200) agree.
 const FP4_BYTES_PER_CLOCK: f64 = 15.5;
 
-/// Largest number of parts of K.
+/// Largest number of parts of K: no source; more parts cost more in partial sums than they gain on
+/// any device of the catalogue.
 const MAX_SPLIT: u64 = 32;
 
 /// Steps of K during which a tile's unit waits for its first operands and writes its last result:
@@ -56,7 +57,8 @@ const FP32_TILE: u64 = 128;
 const FP32_TILE_LEAST: u64 = 64;
 
 /// Cache bytes for each element of C whose operands are shared: tiles that run at about the same
-/// time form a block whose operands the cache holds while K goes by.
+/// time form a block whose operands the cache holds while K goes by. Reasoned: a block of as many
+/// results as half of the cache holds in FP32 leaves the other half to the operands of some steps.
 const CACHE_PER_RESULT: f64 = 8.0;
 
 /// Vector operations to unpack one weight of a product with narrow weights: shift, mask, convert
@@ -71,6 +73,8 @@ pub(super) struct Gemm {
     pub k: u64,
     pub batch: u64,
     pub precision: Precision,
+    /// Times that a number of A stands in it but not in memory.
+    pub overlap: u64,
     /// Width of one number of B at rest, scales included \[B\].
     pub weight_bytes: f64,
 }
@@ -84,8 +88,22 @@ impl Gemm {
             k,
             batch,
             precision,
+            overlap: 1,
             weight_bytes: element_bytes(precision),
         }
+    }
+
+    /// The same where each number of A stands in it so many times.
+    pub fn overlapping(self, overlap: u64) -> Self {
+        Self {
+            overlap: overlap.max(1),
+            ..self
+        }
+    }
+
+    /// Width of one number of A, as far as it is read from memory \[B\].
+    fn a_bytes(&self) -> f64 {
+        element_bytes(self.precision) / self.overlap as f64
     }
 
     /// The product as the device reads it: where a narrow format runs as a wider one, only the
@@ -99,7 +117,7 @@ impl Gemm {
 
     /// Bytes of A and B of one product.
     fn operands(&self) -> f64 {
-        let a = self.m as f64 * element_bytes(self.precision);
+        let a = self.m as f64 * self.a_bytes();
         (a + self.n as f64 * self.weight_bytes) * self.k as f64
     }
 
@@ -250,7 +268,7 @@ fn tiles(side: u64) -> impl Iterator<Item = [u64; 2]> {
     wide.into_iter().chain(cut.filter(fits))
 }
 
-/// Device-seconds to unpack weights that are narrower than what is multiplied.
+/// Device-seconds to unpack once the weights that are narrower than what is multiplied.
 fn unpack(gemm: Gemm, device: &Device<'_>) -> Result<f64, Unsupported> {
     if gemm.weight_bytes >= element_bytes(gemm.precision) {
         return Ok(0.0);
@@ -288,7 +306,9 @@ impl Cut {
     /// Compute units' time and share, VRAM traffic and launches of one split.
     fn demands(&self, gemm: Gemm, device: &Device<'_>, split: u64, unpack_s: f64) -> Demands {
         let fill = device.if_has(Mechanism::Fill, PIPELINE_STEPS, 0.0);
-        let compute_s = self.step_s * (self.depth as f64 + split as f64 * fill) + unpack_s;
+        // Each row of tiles unpacks its weights for itself.
+        let unpacked = gemm.m.div_ceil(self.tile[0]) as f64 * unpack_s;
+        let compute_s = self.step_s * (self.depth as f64 + split as f64 * fill) + unpacked;
         // A split writes and reads FP32 partial sums, and a second kernel adds them.
         let (partial, launches) = if split > 1 {
             let results = (gemm.m * gemm.batch) as f64 * gemm.n as f64;
@@ -371,8 +391,7 @@ fn traffic(gemm: Gemm, device: &Device<'_>, [rows, columns]: [u64; 2]) -> f64 {
         let area = wave.max(cache / CACHE_PER_RESULT);
         let blocks = (m * n / area).max(1.0);
         let [block_m, block_n] = block(m, n, area);
-        let width = element_bytes(gemm.precision);
-        (blocks * (block_m * width + block_n * gemm.weight_bytes) * k).max(operands)
+        (blocks * (block_m * gemm.a_bytes() + block_n * gemm.weight_bytes) * k).max(operands)
     } else {
         operands
     };

@@ -175,6 +175,10 @@ pub fn cost_on(op: &Operator, device: &Device<'_>) -> Result<KernelCost, Unsuppo
         Shape::Gemm { m, n, k, batch } => {
             gemm::cost(gemm::Gemm::plain([m, n, k, batch], precision), device)
         }
+        Shape::Convolution { m, n, k, taps } => {
+            let product = gemm::Gemm::plain([m, n, k, 1], precision);
+            gemm::cost(product.overlapping(taps), device)
+        }
         Shape::NarrowGemm {
             m,
             n,
@@ -204,7 +208,7 @@ pub fn cost_on(op: &Operator, device: &Device<'_>) -> Result<KernelCost, Unsuppo
 
 /// What attention, of either shape, asks of a device.
 fn attention_on(op: &Operator, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
-    let precision = op.precision;
+    let precision = device.held_as(op.precision)?;
     match op.shape {
         Shape::ShapedAttention {
             batch,

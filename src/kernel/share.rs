@@ -21,10 +21,6 @@ const RAMP_CLOCKS: f64 = 4400.0;
 /// copies of its weights, as many as fill the cache but at most five: a fifth of it stays.
 const KEPT_SHARE: f64 = 0.36;
 
-/// Rate of the last-level cache \[B per unit and clock\]: half of the 64 B that a unit's port takes
-/// (NVIDIA, "Dissecting Ampere", arXiv 2208.11174, and gpu-benches' cache curves).
-const CACHE_BYTES_PER_CLOCK: f64 = 32.0;
-
 /// What a kernel moves.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Traffic {
@@ -87,9 +83,11 @@ pub(super) fn repeated(bytes: f64, footprint: f64, device: &Device<'_>) -> Traff
 /// half of that, and none from the whole on; the cache's part counts as much less VRAM traffic as
 /// the cache is faster.
 fn from_cache(bytes: f64, footprint: f64, kept: f64, device: &Device<'_>) -> Traffic {
-    let kept = device.if_has(Mechanism::Cache, kept, 0.0);
+    let relative = device.bandwidth / device.cache_rate();
+    // A cache that is no faster than VRAM is of no use.
+    let useful = if relative < 1.0 { kept } else { 0.0 };
+    let kept = device.if_has(Mechanism::Cache, useful, 0.0);
     let cached = (2.0 - 2.0 * footprint / kept.max(1.0)).clamp(0.0, 1.0);
-    let relative = (device.bandwidth / device.cache_rate()).min(1.0);
     Traffic {
         as_stream: bytes * (1.0 - cached * (1.0 - relative)),
         moved: Moved {
@@ -102,7 +100,7 @@ fn from_cache(bytes: f64, footprint: f64, kept: f64, device: &Device<'_>) -> Tra
 impl Device<'_> {
     /// Rate of the last-level cache \[B/s\].
     pub fn cache_rate(&self) -> f64 {
-        CACHE_BYTES_PER_CLOCK * self.units as f64 * self.clock_hz
+        self.cache_per_clock * self.units as f64 * self.clock_hz
     }
 }
 
@@ -161,7 +159,7 @@ mod tests {
     fn the_cache_serves_what_half_of_it_holds_at_its_own_rate() {
         let gpu = a100();
         let device = Device::of_gpu(&gpu);
-        let rate = CACHE_BYTES_PER_CLOCK * 108.0 * 1.41e9;
+        let rate = 32.0 * 108.0 * 1.41e9;
         let time = |traffic: Traffic| traffic.as_stream / device.bandwidth;
         let close = |ours: f64, exact: f64| assert!((ours / exact - 1.0).abs() < 1e-12);
         let held = activations(0.4 * device.cache, &device);

@@ -27,6 +27,18 @@ pub enum Shape {
         /// Independent products.
         batch: u64,
     },
+    /// A convolution as a product C\[m, n\] = A\[m, k\] · B\[k, n\], where each number of an image
+    /// stands `taps` times in A but is one in memory (implicit GEMM: cuDNN, arXiv 1410.0759).
+    Convolution {
+        /// Rows of A and C.
+        m: u64,
+        /// Columns of B and C.
+        n: u64,
+        /// Columns of A, rows of B.
+        k: u64,
+        /// Taps of the filter.
+        taps: u64,
+    },
     /// C\[m, n\] = A\[m, k\] · B\[k, n\] with weights B that are narrower at rest than the format
     /// they are multiplied in.
     NarrowGemm {
@@ -148,7 +160,9 @@ impl Operator {
                 let pairs = pairs_in_window(query, context, window);
                 2.0 * (batch * heads * (key_dim + value_dim)) as f64 * pairs
             }
-            Shape::NarrowGemm { m, n, k, .. } => 2.0 * m as f64 * n as f64 * k as f64,
+            Shape::NarrowGemm { m, n, k, .. } | Shape::Convolution { m, n, k, .. } => {
+                2.0 * m as f64 * n as f64 * k as f64
+            }
             Shape::Stream { flops, .. } | Shape::Rows { flops, .. } => flops,
         }
     }

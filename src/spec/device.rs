@@ -130,6 +130,9 @@ pub struct Compute {
     /// where even all of them cannot; the family's where absent.
     #[serde(default, deserialize_with = "factor_if_any")]
     pub units_for_bandwidth: Option<Figure<f64>>,
+    /// Bytes that a unit draws from the last-level cache in a clock; the family's where absent.
+    #[serde(default, deserialize_with = "factor_if_any")]
+    pub cache_per_clock: Option<Figure<f64>>,
 }
 
 /// Dense peak rates with FP32 (or INT32) accumulation; a multiply-add counts as two.
@@ -293,6 +296,12 @@ pub struct CpuSpec {
     /// Share of the peak that a large GEMM reaches; the family's where absent.
     #[serde(default = "missing_peak_share")]
     pub achievable: Figure<PeakShare>,
+    /// Rate of fused attention relative to a large GEMM; the family's where absent.
+    #[serde(default = "missing_share")]
+    pub attention: Figure<Share>,
+    /// Time to wake its threads for a kernel \[s\]; the family's where absent.
+    #[serde(default = "missing_time")]
+    pub launch: Figure<Seconds>,
     /// Side of the tiles of its matrix units (AMX); the family's where absent.
     #[serde(default, deserialize_with = "above_zero_if_any")]
     pub array: Option<Figure<u32>>,

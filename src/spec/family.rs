@@ -40,6 +40,9 @@ pub struct FamilySpec {
     /// Share of the units that together draw the full VRAM bandwidth in a tiled kernel.
     #[serde(default, deserialize_with = "factor_if_any")]
     pub units_for_bandwidth: Option<Figure<f64>>,
+    /// Bytes that a unit draws from the last-level cache in a clock.
+    #[serde(default, deserialize_with = "factor_if_any")]
+    pub cache_per_clock: Option<Figure<f64>>,
     /// Share of the memory's bandwidth that a large stream reaches without an inline
     /// error-correcting code.
     pub memory: Figure<Share>,
@@ -51,26 +54,25 @@ impl FamilySpec {
     /// Fills in what a GPU's file leaves to its family.
     pub fn complete_gpu(&self, gpu: &mut GpuSpec) {
         let compute = &mut gpu.compute;
-        for (format, share) in &self.achievable_by_format {
-            // A device's own general figure outranks the family's figure for a format.
-            if compute.achievable.is_missing() {
+        // What a device says of itself outranks all that its family says of large products.
+        if compute.achievable.is_missing() {
+            for (format, share) in &self.achievable_by_format {
                 compute
                     .achievable_by_format
                     .entry(*format)
                     .or_insert_with(|| self.figure(share));
             }
-        }
-        if compute.achievable.is_missing() {
             let clock = self.clock_share(&compute.peak, gpu.power.as_ref());
             compute.achievable = self.figure(&self.achievable);
             compute.achievable.value.0 *= clock;
-        }
-        if compute.at_full_clock.is_none() && self.rate_per_watt.is_some() {
-            compute.at_full_clock = Some(self.figure(&self.achievable));
+            if compute.at_full_clock.is_none() && self.rate_per_watt.is_some() {
+                compute.at_full_clock = Some(self.figure(&self.achievable));
+            }
         }
         self.fill(&mut compute.attention, &self.attention);
         self.fill_if_any(&mut compute.array, &self.array);
         self.fill_if_any(&mut compute.units_for_bandwidth, &self.units_for_bandwidth);
+        self.fill_if_any(&mut compute.cache_per_clock, &self.cache_per_clock);
         if gpu.memory.achievable.is_missing() {
             gpu.memory.achievable = self.figure(&self.memory);
             gpu.memory.achievable.value.0 *= gpu.memory.ecc_share();
@@ -96,6 +98,8 @@ impl FamilySpec {
     /// Fills in what a CPU's file leaves to its family.
     pub fn complete_cpu(&self, cpu: &mut CpuSpec) {
         self.fill(&mut cpu.achievable, &self.achievable);
+        self.fill(&mut cpu.attention, &self.attention);
+        self.fill(&mut cpu.launch, &self.launch);
         self.fill_if_any(&mut cpu.array, &self.array);
         self.fill(&mut cpu.memory.achievable, &self.memory);
     }

@@ -22,9 +22,19 @@ pub(super) fn pixels(d: &Dims) -> u64 {
     d.batch * d.image * d.image
 }
 
-/// Inner size of the product that a convolution is.
+/// Taps of a square filter.
 pub(super) fn taps(d: &Dims) -> u64 {
-    d.k * d.filter * d.filter
+    d.filter * d.filter
+}
+
+/// A product one of whose operands is made of overlapping pieces of images.
+pub(super) fn convolution(d: &Dims, [m, n, k]: [u64; 3]) -> Shape {
+    Shape::Convolution {
+        m,
+        n,
+        k,
+        taps: taps(d),
+    }
 }
 
 pub(super) fn attention(

@@ -2,8 +2,8 @@
 
 use super::Named;
 use super::shapes::{
-    attention, bytes, gemm, latent_decode, latent_prompt, narrow_gemm, paged_decode, pixels,
-    plain_rows, rows, stream, taps, window,
+    attention, bytes, convolution, gemm, latent_decode, latent_prompt, narrow_gemm, paged_decode,
+    pixels, plain_rows, rows, stream, taps, window,
 };
 use crate::model::operator::{Shape, element_bytes};
 
@@ -42,7 +42,7 @@ pub const ALL: [Named; 44] = [
         name: "convolution",
         words: "batch images of image² pixels, k to n channels, filter² taps, same size out",
         sizes: &["batch", "image", "n", "k", "filter"],
-        make: |d, _| vec![gemm([pixels(d), d.n, taps(d), 1])],
+        make: |d, _| vec![convolution(d, [pixels(d), d.n, d.k * taps(d)])],
     },
     Named {
         name: "convolution-backward",
@@ -50,8 +50,8 @@ pub const ALL: [Named; 44] = [
         sizes: &["batch", "image", "n", "k", "filter"],
         make: |d, _| {
             vec![
-                gemm([pixels(d), d.k, d.n * d.filter * d.filter, 1]),
-                gemm([taps(d), d.n, pixels(d), 1]),
+                convolution(d, [pixels(d), d.k, d.n * taps(d)]),
+                convolution(d, [d.k * taps(d), d.n, pixels(d)]),
             ]
         },
     },
