@@ -374,7 +374,7 @@ mod tests {
                 token_bytes: 4096.0,
                 flops: 1.0,
             };
-            a.evenness(a.work_items(&device), &device)
+            a.evenness(a.work_items(Way::Blocks), &device)
         };
         // 256 pieces on 108 units, the longest 512 tokens where the mean is 256.5, each with 64 of
         // the diagonal or the start.
@@ -432,9 +432,33 @@ mod tests {
 
     #[test]
     fn a_single_decoder_is_cut_along_its_context() {
-        // 8 key/value heads: alone 8 of 108 units; with 14 parts each all of them.
-        assert_eq!(cost(1, 1, 200, true, false).compute_share, 8.0 / 108.0);
+        // 8 key/value heads: alone 8 of 108 units; with 14 pieces each all of them.
         assert_eq!(cost(1, 1, 16384, true, false).compute_share, 1.0);
+        let gpu = a100();
+        let device = Device::of_gpu(&gpu).without(Mechanism::Split);
+        let op = operator(1, 1, 16384, true, false);
+        let whole = super::super::cost_on(&op, &device).expect("supported");
+        assert_eq!(whole.compute_share, 8.0 / 108.0);
+    }
+
+    #[test]
+    fn more_tokens_or_context_are_never_faster() {
+        let gpu = a100();
+        let device = Device::of_gpu(&gpu);
+        let total = |query, context| cost(1, query, context, true, false).total_s(&device);
+        for query in [1, 2, 16, 17, 64] {
+            let times: Vec<f64> = (64..3000).step_by(16).map(|c| total(query, c)).collect();
+            let rising = times
+                .windows(2)
+                .all(|pair| pair[0] <= pair[1] * (1.0 + 1e-12));
+            assert!(rising, "{query}");
+        }
+        for query in 2..64 {
+            assert!(
+                total(query, 1024) <= total(query + 1, 1024) * (1.0 + 1e-12),
+                "{query}"
+            );
+        }
     }
 
     #[test]

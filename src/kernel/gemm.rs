@@ -319,9 +319,10 @@ impl Cut {
         let traffic = repeated(self.bytes + partial, self.bytes, device).in_tiles(device);
         let stream_s = traffic.as_stream / device.bandwidth;
         let busy_s = busy_units(stream_s, gemm.units_for_bandwidth(device), device);
+        let (compute_s, share) = (compute_s.max(busy_s), occupancy(self.tiles * split, device));
         Demands {
-            compute_s: compute_s.max(busy_s),
-            share: occupancy(self.tiles * split, device),
+            compute_s: compute_s / device.clock_gain(compute_s / share),
+            share,
             moved: traffic.moved,
             moving_s: stream_s.max(self.pages_s),
             launch_s: launches * device.launch_s + self.ramp_s,
@@ -330,10 +331,9 @@ impl Cut {
 
     fn cost(&self, gemm: Gemm, device: &Device<'_>, split: u64, unpack_s: f64) -> KernelCost {
         let demands = self.demands(gemm, device, split, unpack_s);
-        let gain = device.clock_gain(demands.compute_s / demands.share);
         KernelCost {
             launch_s: demands.launch_s,
-            compute_device_s: demands.compute_s / gain,
+            compute_device_s: demands.compute_s,
             compute_share: demands.share,
             vram_bytes: demands.moving_s * device.bandwidth,
             moved: demands.moved,
@@ -566,6 +566,41 @@ mod tests {
     }
 
     #[test]
+    fn a_convolution_reads_its_images_once() {
+        let gpu = a100();
+        let device = Device::of_gpu(&gpu);
+        // 32 images of 56 x 56, 64 channels in and out, 9 taps.
+        let pixels = 32 * 56 * 56;
+        let product = Gemm::plain([pixels, 64, 9 * 64, 1], Precision::Bf16);
+        let moved = cost(product.overlapping(9), &device)
+            .expect("supported")
+            .moved;
+        let images = 2.0 * 2.0 * pixels as f64 * 64.0;
+        let filters = 2.0 * 9.0 * 64.0 * 64.0;
+        assert!(
+            (moved.total() / (images + filters) - 1.0).abs() < 1e-9,
+            "{moved:?}"
+        );
+    }
+
+    #[test]
+    fn each_row_of_tiles_unpacks_its_weights() {
+        let gpu = a100();
+        let device = Device::of_gpu(&gpu);
+        let narrow = |m| Gemm {
+            weight_bytes: 0.5,
+            ..gemm(m, 8192, 8192)
+        };
+        let once = unpack(narrow(1), &device).expect("supported");
+        let seconds = |product| cost(product, &device).expect("supported").compute_device_s;
+        let more = seconds(narrow(8192)) - seconds(gemm(8192, 8192, 8192));
+        assert!(
+            (0.9..1.1).contains(&(more / (32.0 * once))),
+            "{more} {once}"
+        );
+    }
+
+    #[test]
     fn a_vector_unit_pads_no_rows() {
         let cpu = super::super::examples::cpu();
         let device = Device::of_cpu(&cpu);
@@ -592,7 +627,7 @@ mod tests {
         let few = time(gemm(1, 16384, 16384)) / time(four_bit(1));
         assert!((2.5..4.0).contains(&few), "{few}");
         let many = time(gemm(8192, 16384, 16384)) / time(four_bit(8192));
-        assert!((0.97..1.0).contains(&many), "{many}");
+        assert!((0.93..1.0).contains(&many), "{many}");
     }
 
     #[test]

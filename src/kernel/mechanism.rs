@@ -86,7 +86,7 @@ mod tests {
     use super::*;
     use crate::model::{Dims, NAMED_OPERATORS};
     use crate::spec::Precision;
-    use crate::units::Seconds;
+    use crate::units::{FlopsPerSecond, Seconds};
 
     #[test]
     fn names_are_found() {
@@ -101,7 +101,7 @@ mod tests {
         let mut gpu = a100();
         // No more than the datasheet's peak.
         gpu.compute.boost = Some(figure(0.05));
-        gpu.compute.peak.fp8 = gpu.compute.peak.bf16.clone();
+        gpu.compute.peak.fp8 = Some(figure(FlopsPerSecond(2.0 * 312e12)));
         gpu.memory.page = Some(figure(Seconds(1e-9)));
         let mut full = Device::of_gpu(&gpu);
         full.pieces_of_k = Some(8);
