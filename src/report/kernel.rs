@@ -7,7 +7,7 @@ use super::draw::{
     SweepPoint, SweepSeries, render,
 };
 use super::tables::table;
-use crate::kernel::{Bound, Device, KernelCost, Unsupported, cost_on, format_name};
+use crate::kernel::{Bound, Device, Prediction, Unsupported, format_name};
 use crate::model::Operator;
 use crate::spec::Precision;
 use crate::units::{duration, rate, si};
@@ -57,7 +57,7 @@ impl KernelRecord {
     }
 }
 
-/// Predicts one operator, which may be several kernels in a row.
+/// What is predicted of one operator, which may be several kernels in a row.
 ///
 /// # Errors
 /// The device cannot compute in the format.
@@ -67,21 +67,7 @@ pub fn record(
     precision: Precision,
     device: &Device<'_>,
 ) -> Result<KernelRecord, Unsupported> {
-    let costs: Vec<KernelCost> = operators
-        .iter()
-        .map(|op| cost_on(op, device))
-        .collect::<Result<_, _>>()?;
-    let time = |cost: &&KernelCost| cost.total_s(device);
-    let longest = costs.iter().max_by(|a, b| time(a).total_cmp(&time(b)));
-    let time_s: f64 = costs.iter().map(|cost| cost.total_s(device)).sum();
-    let flops: f64 = costs.iter().map(|cost| cost.flops).sum();
-    let moved = |of: fn(&KernelCost) -> f64| costs.iter().map(of).sum::<f64>();
-    let [vram, cache] = [
-        moved(|cost| cost.moved.vram),
-        moved(|cost| cost.moved.cache),
-    ];
-    let bound = longest.map_or(Bound::Launch, |cost| cost.bound(device));
-    let tiling = longest.and_then(|cost| cost.tiling);
+    let all = Prediction::of(operators, device)?;
     Ok(KernelRecord {
         operator: operators.first().map_or("", |op| op.name),
         sizes: sizes.to_vec(),
@@ -89,23 +75,19 @@ pub fn record(
         format: format_name(precision),
         // Streams of a format need no units that compute in it.
         runs_as: format_name(device.runs_as(precision).unwrap_or(precision)),
-        time_s,
-        flops_per_s: flops / time_s,
-        vram_bytes_per_s: vram / time_s,
-        cache_bytes_per_s: cache / time_s,
-        intensity: if vram + cache > 0.0 {
-            flops / (vram + cache)
-        } else {
-            0.0
-        },
-        bound_by: bound.words(),
-        kind: match bound {
+        time_s: all.time_s,
+        flops_per_s: all.flops / all.time_s,
+        vram_bytes_per_s: all.moved.vram / all.time_s,
+        cache_bytes_per_s: all.moved.cache / all.time_s,
+        intensity: all.intensity(),
+        bound_by: all.bound.words(),
+        kind: match all.bound {
             Bound::Compute | Bound::Waves => "compute",
             Bound::Vram | Bound::Cache => "vram",
             Bound::Launch => "launch",
         },
-        tile: tiling.map(|tiling| [tiling.rows, tiling.columns]),
-        split: tiling.map(|tiling| tiling.split),
+        tile: all.tiling.map(|tiling| [tiling.rows, tiling.columns]),
+        split: all.tiling.map(|tiling| tiling.split),
     })
 }
 

@@ -10,7 +10,7 @@ use super::{Measurements, Row, Subject, UnseenKernels, ValidationRecord};
 use crate::catalog::{Called, Catalog, Unclear};
 use crate::collective::{Communicator, Operation};
 use crate::fabric::Fabric;
-use crate::kernel::{Device, Mechanism, Timing, cost_on};
+use crate::kernel::{Device, Mechanism, Prediction, Timing};
 use crate::report::draw::{Measure, Rendered};
 use crate::spec::{CampaignSpec, Diagnostic, GpuSpec, Kind, LibrarySpec};
 use crate::topology::expand;
@@ -88,12 +88,9 @@ impl Kernels {
             let along_k = has_rows_along_k(row);
             device = device.timed(timing(campaign, zeros, along_k));
         }
-        let mut seconds = campaign.map_or(0.0, CampaignSpec::host_s);
-        for op in operators {
-            let cost = cost_on(&op, &device).map_err(|e| format!("unsupported: {e}"))?;
-            seconds += cost.total_s(&device);
-        }
-        Ok(seconds)
+        let predicted = Prediction::of(&operators, &device);
+        let predicted = predicted.map_err(|e| format!("unsupported: {e}"))?;
+        Ok(campaign.map_or(0.0, CampaignSpec::host_s) + predicted.time_s)
     }
 
     /// Time of a row's all-reduce on its machine \[s\].
