@@ -21,7 +21,8 @@ Devices are named as their makers call them, in lower case with a hyphen between
 brand words that say nothing (Tesla, Instinct, GeForce); the form factor and the memory follow where
 a device comes in several (a100-pcie-40gb). TPUs are chips, MI250 and MI250X modules of two devices.
 What makers and logs call one is understood as well (\"NVIDIA A100-PCIE-40GB\").
-`measured: family` means that nobody measured this one: its family says what kernels reach.";
+`measured: no` means that nobody measured this one: its family, or an estimate in its own file, says
+what kernels reach.";
 
 /// List what is known, show one entry with its sources, or compare devices.
 #[derive(Debug, clap::Args)]

@@ -33,7 +33,7 @@ pub struct DeviceRecord {
     pub bandwidth: f64,
     /// Operations for each byte at which both limits meet.
     pub ridge: f64,
-    /// Whether what kernels reach was measured on it.
+    /// Whether what products or what streams reach was measured on it.
     pub measured: bool,
 }
 
@@ -61,7 +61,7 @@ impl DeviceRecord {
             memory_bytes: gpu.memory.size.value.0,
             bandwidth,
             ridge: flops / bandwidth,
-            measured: !gpu.compute.achievable.estimate || !gpu.memory.achievable.estimate,
+            measured: gpu.compute.achievable.is_measured() || gpu.memory.achievable.is_measured(),
         }
     }
 
@@ -80,7 +80,7 @@ impl DeviceRecord {
             memory_bytes: cpu.memory.size.value.0,
             bandwidth,
             ridge: flops / bandwidth,
-            measured: false,
+            measured: cpu.achievable.is_measured() || cpu.memory.achievable.is_measured(),
         }
     }
 }
@@ -113,7 +113,7 @@ pub fn text(records: &[DeviceRecord]) -> String {
                 bytes_iec(device.memory_bytes),
                 rate(device.bandwidth),
                 format!("{:.0}", device.ridge),
-                if device.measured { "yes" } else { "family" }.into(),
+                if device.measured { "yes" } else { "no" }.into(),
             ]
         })
         .collect();

@@ -95,7 +95,10 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
     output::result(&match context.format {
         Format::Json => output::json(&records)?,
         Format::Csv => csv::kernels(&records),
-        Format::Text => format!("{}{}", text(&records), notes(&known, &records, &unseen)),
+        Format::Text => {
+            let notes = notes(&known, precision, &records, &unseen);
+            format!("{}{notes}", text(&records))
+        }
     })?;
     Ok(Answer::Done)
 }
