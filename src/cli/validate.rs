@@ -35,9 +35,6 @@ pub struct Args {
 /// The kind whose model has mechanisms that can be left out.
 const KERNELS: &str = "kernels";
 
-/// The kind whose result is a figure of the catalogue.
-const UNSEEN: &str = "unseen-kernels";
-
 /// The kinds by name: the one place to add another.
 const KINDS: [(&str, Make); 3] = [
     ("collectives", |context| {
@@ -46,7 +43,7 @@ const KINDS: [(&str, Make); 3] = [
     (KERNELS, |context| {
         Ok(Box::new(Kernels::new(&context.catalog)?))
     }),
-    (UNSEEN, |context| {
+    ("unseen-kernels", |context| {
         Ok(Box::new(UnseenKernels::new(&context.catalog)?))
     }),
 ];
@@ -73,6 +70,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
     }
     let subject = make(context)?;
     let record = validate(subject.as_ref(), &file, args.split.as_deref())?;
+    let record = record.with_withheld(subject.as_ref(), &file)?;
     if let Some(folder) = &args.output {
         write(folder, subject.as_ref(), &file, &record)?;
     }
@@ -97,9 +95,8 @@ fn run_without(
     }
     let mechanism = super::kernel::mechanism(mechanism)?;
     let kernels = Kernels::new(&context.catalog)?;
-    let record = without(kernels, mechanism, file, args.split.as_deref())?;
+    let record = without(&kernels, mechanism, file, args.split.as_deref())?;
     if let Some(folder) = &args.output {
-        let kernels = Kernels::new(&context.catalog)?;
         let charts = record.charts(&kernels);
         let charts = charts.map_err(|e| Diagnostic::new(e.to_string()))?;
         let name = format!("without-{}", record.mechanism);
@@ -141,10 +138,9 @@ fn write(
     ];
     all.extend(charts.into_iter().flat_map(super::compare::chart_files));
     // What `narrows kernel` prints beside an unmeasured device; it belongs into the catalogue.
-    if record.kind == UNSEEN
-        && let Some(text) = accuracy_file(record, "kernels on devices whose constants are withheld")
-    {
-        all.push((format!("{UNSEEN}.yaml"), text.into_bytes()));
+    let accuracy = subject.accuracy_title();
+    if let Some(text) = accuracy.and_then(|title| accuracy_file(record, title)) {
+        all.push((format!("{}.yaml", record.kind), text.into_bytes()));
     }
     files::write_all(folder, &all)
 }

@@ -21,15 +21,15 @@ const LARGE: f64 = 1e9;
 /// Library whose collectives stand for the small all-reduces.
 const LIBRARY: &str = "nccl-2";
 
-/// Kernels on the catalogue's devices.
-#[derive(Debug)]
+/// Kernels on the catalogue's devices. A clone shares what does not differ.
+#[derive(Debug, Clone)]
 pub struct Kernels {
-    catalog: Catalog,
+    pub(super) catalog: Catalog,
     launches: Launches,
     library: Arc<LibrarySpec>,
-    called: Called,
+    called: Arc<Called>,
     /// GPUs of machines that rows named, by the machine.
-    machines: Mutex<BTreeMap<String, Option<String>>>,
+    machines: Arc<Mutex<BTreeMap<String, Option<String>>>>,
     pub(super) devices: BTreeMap<String, Arc<GpuSpec>>,
     /// How each source timed, by what the column `source` says.
     campaigns: BTreeMap<String, Arc<CampaignSpec>>,
@@ -56,8 +56,8 @@ impl Kernels {
             catalog: catalog.clone(),
             launches: Launches::shipped()?,
             library: catalog.get(LIBRARY)?,
-            called: Called::new(catalog)?,
-            machines: Mutex::default(),
+            called: Arc::new(Called::new(catalog)?),
+            machines: Arc::default(),
             devices,
             campaigns,
             missing: None,
@@ -65,10 +65,10 @@ impl Kernels {
     }
 
     /// Predictions of the model without a mechanism.
-    pub fn without(self, mechanism: Mechanism) -> Self {
+    pub fn without(&self, mechanism: Mechanism) -> Self {
         Self {
             missing: Some(mechanism),
-            ..self
+            ..self.clone()
         }
     }
 
@@ -176,8 +176,8 @@ fn timing(campaign: &CampaignSpec, zeros: bool, along_k: bool) -> Timing {
 }
 
 impl Subject for Kernels {
-    fn withheld(&self) -> Result<Option<Box<dyn Subject>>, Diagnostic> {
-        Ok(Some(Box::new(UnseenKernels::new(&self.catalog)?)))
+    fn withheld(&self) -> Option<Box<dyn Subject>> {
+        Some(Box::new(UnseenKernels::of(self.clone())))
     }
 
     fn charts(

@@ -31,11 +31,15 @@ impl UnseenKernels {
     /// # Errors
     /// A file of the catalogue cannot be read.
     pub fn new(catalog: &Catalog) -> Result<Self, Diagnostic> {
-        let mut kernels = Kernels::new(catalog)?;
+        Kernels::new(catalog).map(Self::of)
+    }
+
+    /// The same of kernels whose catalogue has been read.
+    pub(super) fn of(mut kernels: Kernels) -> Self {
         let mut all = BTreeMap::new();
         for gpu in kernels.devices.values() {
             // A user's device may give all its own constants and be of no family.
-            let Ok(family) = catalog.family(&gpu.name, &gpu.architecture) else {
+            let Ok(family) = kernels.catalog.family(&gpu.name, &gpu.architecture) else {
                 continue;
             };
             let known = Known {
@@ -49,13 +53,17 @@ impl UnseenKernels {
                 *gpu = Arc::new(withheld(known, &all));
             }
         }
-        Ok(Self(kernels))
+        Self(kernels)
     }
 }
 
 impl Subject for UnseenKernels {
     fn key(&self) -> &'static str {
         "unseen-kernels"
+    }
+
+    fn accuracy_title(&self) -> Option<&'static str> {
+        Some("kernels on devices whose constants are withheld")
     }
 
     fn needed(&self) -> &'static [&'static str] {
