@@ -4,7 +4,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 
 use super::{Answer, Context, Format, compare, output, sizes};
-use crate::catalog::{Called, Listed, Unclear};
+use crate::catalog::{Listed, Unclear};
 use crate::report::devices::{DeviceRecord, gap_chart, ridge_chart, text};
 use crate::report::draw::RenderError;
 use crate::report::tables::table;
@@ -206,7 +206,7 @@ fn show(context: &Context, name: &str) -> Result<String, Diagnostic> {
     };
     let entry = match catalog.file(name) {
         Some(entry) => entry,
-        None => match Called::new(catalog)?.find(name) {
+        None => match catalog.all_called()?.find(name) {
             Ok(device) => catalog.file(device).ok_or_else(missing)?,
             Err(Unclear::Unknown) => return Err(missing()),
             Err(_) => return catalog.called(name),

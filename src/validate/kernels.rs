@@ -56,7 +56,7 @@ impl Kernels {
             catalog: catalog.clone(),
             launches: Launches::shipped()?,
             library: catalog.get(LIBRARY)?,
-            called: Arc::new(Called::new(catalog)?),
+            called: catalog.all_called()?,
             machines: Arc::default(),
             devices,
             campaigns,
