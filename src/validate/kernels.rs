@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::efficiency::efficiency_curves;
-use super::kernel_rows::{has_rows_along_k, operators, timed};
+use super::kernel_rows::{operators, timed};
 use super::launches::Launches;
 use super::{Measurements, Row, Subject, UnseenKernels, ValidationRecord};
 use crate::catalog::{Called, Catalog, Unclear};
 use crate::collective::{Communicator, Operation};
 use crate::fabric::Fabric;
 use crate::kernel::{Device, Mechanism, Prediction, Timing};
+use crate::model::Operator;
 use crate::report::draw::{Measure, Rendered};
 use crate::spec::{CampaignSpec, Diagnostic, GpuSpec, Kind, LibrarySpec};
 use crate::topology::expand;
@@ -72,6 +73,16 @@ impl Kernels {
         }
     }
 
+    /// How a row's source timed, where the catalogue knows.
+    fn campaign(&self, row: &Row<'_>) -> Option<&CampaignSpec> {
+        self.campaigns.get(row.text("source")).map(AsRef::as_ref)
+    }
+
+    /// The operator that a row is named after.
+    pub(super) fn timed(&self, row: &Row<'_>) -> Result<Operator, String> {
+        timed(row, self.campaign(row))
+    }
+
     /// Time of a row's operators on its device \[s\].
     fn seconds(&self, row: &Row<'_>) -> Result<f64, String> {
         let gpu = self.device(row)?;
@@ -79,13 +90,13 @@ impl Kernels {
         if let Some(mechanism) = self.missing {
             device = device.without(mechanism);
         }
-        let campaign = self.campaigns.get(row.text("source")).map(AsRef::as_ref);
+        let campaign = self.campaign(row);
         let operators = operators(row, campaign, gpu)?;
         if let (Some(campaign), Some(main)) = (campaign, operators.last()) {
             let op = row.text("op");
             let (_, operator) = op.split_once(':').unwrap_or(("", op));
             let zeros = campaign.multiplies_zeros(operator, main.precision);
-            let along_k = has_rows_along_k(row);
+            let along_k = campaign.has_rows_along_k(row.text("note"));
             device = device.timed(timing(campaign, zeros, along_k));
         }
         let predicted = Prediction::of(&operators, &device);
@@ -109,13 +120,9 @@ impl Kernels {
         group.truncate(ranks);
         let communicator = Communicator::new(&fabric, &self.library, group).map_err(reason)?;
         let communicator = communicator.launched(self.launches.mode(row)?);
-        // One source counts bytes, the other 16-bit elements, and says so in its note.
-        let width = if row.text("note").contains("elements") {
-            2.0
-        } else {
-            1.0
-        };
-        let bytes = row.count("m")? as f64 * width;
+        let unit = self.campaign(row);
+        let unit = unit.map_or(1.0, CampaignSpec::message_unit_bytes);
+        let bytes = row.count("m")? as f64 * unit;
         let plan = communicator.plan(Operation::AllReduce, bytes);
         Ok(plan.map_err(reason)?.alone_s)
     }
@@ -222,7 +229,7 @@ impl Subject for Kernels {
         }
         let seconds = self.seconds(row)?;
         Ok(if op.starts_with("stream") {
-            timed(row, false)?.bytes() / seconds / 1e9
+            self.timed(row)?.bytes() / seconds / 1e9
         } else {
             seconds * 1e6
         })
@@ -231,7 +238,7 @@ impl Subject for Kernels {
     fn class(&self, row: &Row<'_>) -> &'static str {
         let op = row.text("op");
         match op.split([':', '_']).next() {
-            Some("gemm") => match timed(row, false) {
+            Some("gemm") => match self.timed(row) {
                 Ok(op) if op.flops() < LARGE => "gemm below 1 GFLOP",
                 _ => "gemm from 1 GFLOP",
             },
