@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::kernel::one_of;
 use super::{Answer, Context, Format, output};
+use crate::kernel::Mechanism;
 use crate::report::files;
 use crate::spec::{Diagnostic, is_name, no_name};
 use crate::validate::{
@@ -13,18 +15,15 @@ use crate::validate::{
 /// Compare predictions with published measurements.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What was measured: collectives, kernels, or unseen-kernels (kernels on devices whose own
-    /// constants are withheld).
+    // Help is built from the lists that the names are looked up in.
+    #[arg(help = kind_help())]
     kind: String,
     /// The measurements.
     file: PathBuf,
     /// Score only the rows of this split.
     #[arg(long, value_name = "NAME")]
     split: Option<String>,
-    /// Predict kernels also without a mechanism of the model, to see what it explains: achievable,
-    /// power, launch, ramp, cache, waves, reuse, fill, split, tiles, little, pages, collisions or
-    /// softmax.
-    #[arg(long, value_name = "MECHANISM")]
+    #[arg(long, value_name = "MECHANISM", help = without_help())]
     without: Option<String>,
     /// Write the annotated CSV, JSON, charts and a page into this folder; with `--without` its
     /// table and charts.
@@ -47,6 +46,19 @@ const KINDS: [(&str, Make); 3] = [
         Ok(Box::new(UnseenKernels::new(&context.catalog)?))
     }),
 ];
+
+fn kind_help() -> String {
+    let kinds = one_of(&KINDS.map(|(key, _)| key));
+    format!("What was measured: {kinds} (on devices whose own constants are withheld)")
+}
+
+fn without_help() -> String {
+    let mechanisms = one_of(&Mechanism::ALL.map(Mechanism::name));
+    format!(
+        "Predict kernels also without a mechanism of the model, to see what it explains: \
+         {mechanisms}"
+    )
+}
 
 type Make = fn(&Context) -> Result<Box<dyn Subject>, Diagnostic>;
 
