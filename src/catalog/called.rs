@@ -245,7 +245,7 @@ impl Catalog {
         if self.file(text).is_some() {
             return Ok(text.to_string());
         }
-        match Called::new(self)?.find(text) {
+        match self.all_called()?.find(text) {
             Ok(name) => Ok(name.to_string()),
             Err(Unclear::Several(names)) => Err(Diagnostic::new(format!(
                 "`{text}` may be any of {} devices",

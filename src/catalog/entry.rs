@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::Catalog;
 
 /// A type that has its own kind of file.
-pub trait Entry: serde::de::DeserializeOwned {
+pub trait Entry: serde::de::DeserializeOwned + Send + Sync + 'static {
     /// The kind its files declare.
     const KIND: Kind;
 

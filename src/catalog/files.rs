@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::called::Called;
 use super::entry::{AnyDevice, Entry};
 use super::load::read_file;
+use super::parsed::Parsed;
 use crate::spec::{
     Diagnostic, FamilySpec, Kind, Source, is_name, no_name, parse, read_architecture, read_kind,
     read_name,
@@ -33,6 +35,8 @@ pub struct Listed {
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     files: BTreeMap<String, Listed>,
+    /// What has been read of just these files; clones share it.
+    parsed: Arc<Parsed>,
 }
 
 impl Catalog {
@@ -99,6 +103,8 @@ impl Catalog {
             own,
         };
         self.files.insert(name, listed);
+        // A file may stand in for another, and a family for devices that were read before.
+        self.parsed = Arc::default();
         Ok(())
     }
 
@@ -149,11 +155,20 @@ impl Catalog {
         }
     }
 
-    /// An entry of kind `T`.
+    /// An entry of kind `T`; each is parsed once.
     ///
     /// # Errors
     /// There is none of that name, or its file does not parse.
     pub fn get<T: Entry>(&self, name: &str) -> Result<Arc<T>, Diagnostic> {
+        if let Some(known) = self.parsed.entry(name) {
+            return Ok(known);
+        }
+        let entry = self.read::<T>(name)?;
+        self.parsed.keep_entry(name, &entry);
+        Ok(entry)
+    }
+
+    fn read<T: Entry>(&self, name: &str) -> Result<Arc<T>, Diagnostic> {
         let source = self.source::<T>(name)?;
         let entry: T = parse(&source)?;
         // What another file would have to complete goes by the architecture.
@@ -169,10 +184,14 @@ impl Catalog {
     /// # Errors
     /// None does; `device` is the one that needs it.
     pub fn family(&self, device: &str, architecture: &str) -> Result<Arc<FamilySpec>, Diagnostic> {
+        if let Some(known) = self.parsed.family(architecture) {
+            return Ok(known);
+        }
         let mut covered = Vec::new();
         for name in self.own_first(Kind::Family) {
             let family = self.get::<FamilySpec>(name)?;
             if family.covers.iter().any(|covers| covers == architecture) {
+                self.parsed.keep_family(architecture, &family);
                 return Ok(family);
             }
             covered.extend(family.covers.iter().cloned());
@@ -182,6 +201,14 @@ impl Catalog {
         ))
         .suggest(architecture, covered.iter().map(String::as_str))
         .help("or give the device its own `achievable`, `attention`, memory share and `launch`"))
+    }
+
+    /// All GPUs and CPUs, to be found by what they are called; taken apart once.
+    ///
+    /// # Errors
+    /// A device's file cannot be read.
+    pub fn all_called(&self) -> Result<Arc<Called>, Diagnostic> {
+        self.parsed.called(|| Called::new(self))
     }
 
     /// A GPU, CPU or switch of any kind.
@@ -241,5 +268,30 @@ pub(super) fn noun(kind: Kind) -> &'static str {
         Kind::Accuracy => "record of accuracy",
         Kind::Topology => "topology",
         Kind::Training | Kind::Inference | Kind::Flows => "workload",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::GpuSpec;
+
+    #[test]
+    fn what_was_read_is_read_anew_when_a_file_comes_in_front() {
+        let mut catalog = Catalog::shipped().expect("shipped");
+        let before = catalog.get::<GpuSpec>("l40s").expect("a GPU");
+        let again = catalog.clone().get::<GpuSpec>("l40s").expect("a GPU");
+        assert!(Arc::ptr_eq(&before, &again));
+        let family = "kind: family\nname: mine\ntitle: Mine\ncovers: [ada]\n\
+                      achievable: {value: 0.5, source: t}\nattention: {value: 0.5, source: t}\n\
+                      memory: {value: 0.25, source: t}\nlaunch: {value: 2 us, source: t}\n";
+        let shipped = catalog.clone();
+        catalog
+            .take(Source::new("mine.yaml", family), true)
+            .expect("a family");
+        let name = |catalog: &Catalog| catalog.family("l40s", "ada").map(|f| f.name.clone());
+        assert_eq!(name(&catalog).expect("covered"), "mine");
+        assert_eq!(name(&shipped).expect("covered"), "ada");
+        assert!(shipped.get::<FamilySpec>("mine").is_err());
     }
 }

@@ -7,6 +7,7 @@ mod called;
 mod entry;
 mod files;
 mod load;
+mod parsed;
 
 pub use called::{Called, Unclear};
 pub use entry::{AnyDevice, Entry};

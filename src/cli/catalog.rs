@@ -4,16 +4,13 @@ use serde::Serialize;
 use std::path::PathBuf;
 
 use super::{Answer, Context, Format, compare, output, sizes};
-use crate::catalog::{Called, Listed, Unclear};
-use crate::report::devices::{DeviceRecord, gap_chart, ridge_chart, text};
+use crate::catalog::{Listed, Unclear};
+use crate::report::devices::{CLASSES, Wanted, gap_chart, records, ridge_chart, text};
 use crate::report::draw::RenderError;
 use crate::report::tables::table;
 use crate::report::{csv, files};
-use crate::spec::{CpuSpec, Diagnostic, GpuSpec, Kind};
+use crate::spec::{Diagnostic, Kind};
 use crate::units::BytesPerSecond;
-
-/// Kinds of devices.
-const CLASSES: [&str; 6] = ["device", "gpu", "tpu", "asic", "soc", "cpu"];
 
 /// How devices are named.
 const RULE: &str = "\
@@ -21,7 +18,8 @@ Devices are named as their makers call them, in lower case with a hyphen between
 brand words that say nothing (Tesla, Instinct, GeForce); the form factor and the memory follow where
 a device comes in several (a100-pcie-40gb). TPUs are chips, MI250 and MI250X modules of two devices.
 What makers and logs call one is understood as well (\"NVIDIA A100-PCIE-40GB\").
-`measured: family` means that nobody measured this one: its family says what kernels reach.";
+`measured: no` means that nobody measured this one: its family, or an estimate in its own file, says
+what kernels reach.";
 
 /// List what is known, show one entry with its sources, or compare devices.
 #[derive(Debug, clap::Args)]
@@ -83,23 +81,14 @@ impl Args {
             || self.output.is_some()
     }
 
-    fn keeps(&self, device: &DeviceRecord) -> bool {
-        let class = match self.kind.as_deref() {
-            None | Some("device") => true,
-            Some("gpu") => device.class != "cpu",
-            Some(kind) => device.class == kind,
-        };
-        class
-            && self
-                .year
-                .is_none_or(|(a, b)| (a..=b).contains(&device.year))
-            && self
-                .memory
-                .is_none_or(|least| device.memory_bytes >= least as f64)
-            && self
-                .bandwidth
-                .is_none_or(|least| device.bandwidth >= least.0)
-            && self.ridge.is_none_or(|least| device.ridge >= least)
+    fn wanted(&self) -> Wanted {
+        Wanted {
+            class: self.kind.clone(),
+            years: self.year,
+            memory_bytes: self.memory.map(|least| least as f64),
+            bandwidth: self.bandwidth.map(|least| least.0),
+            ridge: self.ridge,
+        }
     }
 }
 
@@ -120,24 +109,9 @@ fn devices(context: &Context, args: &Args) -> Result<String, Diagnostic> {
                 .help("expected a number from 0 up"),
         );
     }
-    let names: Vec<String> = if args.names.is_empty() {
-        let all = [catalog.names(Kind::Gpu), catalog.names(Kind::Cpu)].concat();
-        all.into_iter().map(String::from).collect()
-    } else {
-        let named = args.names.iter().map(|name| catalog.called(name));
-        named.collect::<Result<_, _>>()?
-    };
-    let mut records = Vec::new();
-    for name in &names {
-        let record = match catalog.file(name).map(|listed| listed.kind) {
-            Some(Kind::Cpu) => DeviceRecord::of_cpu(&*catalog.get::<CpuSpec>(name)?),
-            _ => DeviceRecord::of_gpu(&*catalog.get::<GpuSpec>(name)?),
-        };
-        if args.keeps(&record) {
-            records.push(record);
-        }
-    }
-    records.sort_by(|a, b| (a.year, &a.name).cmp(&(b.year, &b.name)));
+    let named = args.names.iter().map(|name| catalog.called(name));
+    let names: Vec<String> = named.collect::<Result<_, _>>()?;
+    let records = records(catalog, &names, &args.wanted())?;
     if let Some(folder) = &args.output {
         files::prepare(folder)?;
         let drawn = |e: RenderError| Diagnostic::new(e.to_string());
@@ -205,7 +179,7 @@ fn show(context: &Context, name: &str) -> Result<String, Diagnostic> {
     };
     let entry = match catalog.file(name) {
         Some(entry) => entry,
-        None => match Called::new(catalog)?.find(name) {
+        None => match catalog.all_called()?.find(name) {
             Ok(device) => catalog.file(device).ok_or_else(missing)?,
             Err(Unclear::Unknown) => return Err(missing()),
             Err(_) => return catalog.called(name),

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::kernel::one_of;
 use super::{Answer, Context, Format, output};
+use crate::kernel::Mechanism;
 use crate::report::files;
 use crate::spec::{Diagnostic, is_name, no_name};
 use crate::validate::{
@@ -13,18 +15,15 @@ use crate::validate::{
 /// Compare predictions with published measurements.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What was measured: collectives, kernels, or unseen-kernels (kernels on devices whose own
-    /// constants are withheld).
+    // Help is built from the lists that the names are looked up in.
+    #[arg(help = kind_help())]
     kind: String,
     /// The measurements.
     file: PathBuf,
     /// Score only the rows of this split.
     #[arg(long, value_name = "NAME")]
     split: Option<String>,
-    /// Predict kernels also without a mechanism of the model, to see what it explains: achievable,
-    /// power, launch, ramp, cache, waves, reuse, fill, split, tiles, little, pages, collisions or
-    /// softmax.
-    #[arg(long, value_name = "MECHANISM")]
+    #[arg(long, value_name = "MECHANISM", help = without_help())]
     without: Option<String>,
     /// Write the annotated CSV, JSON, charts and a page into this folder; with `--without` its
     /// table and charts.
@@ -35,9 +34,6 @@ pub struct Args {
 /// The kind whose model has mechanisms that can be left out.
 const KERNELS: &str = "kernels";
 
-/// The kind whose result is a figure of the catalogue.
-const UNSEEN: &str = "unseen-kernels";
-
 /// The kinds by name: the one place to add another.
 const KINDS: [(&str, Make); 3] = [
     ("collectives", |context| {
@@ -46,10 +42,23 @@ const KINDS: [(&str, Make); 3] = [
     (KERNELS, |context| {
         Ok(Box::new(Kernels::new(&context.catalog)?))
     }),
-    (UNSEEN, |context| {
+    ("unseen-kernels", |context| {
         Ok(Box::new(UnseenKernels::new(&context.catalog)?))
     }),
 ];
+
+fn kind_help() -> String {
+    let kinds = one_of(&KINDS.map(|(key, _)| key));
+    format!("What was measured: {kinds} (on devices whose own constants are withheld)")
+}
+
+fn without_help() -> String {
+    let mechanisms = one_of(&Mechanism::ALL.map(Mechanism::name));
+    format!(
+        "Predict kernels also without a mechanism of the model, to see what it explains: \
+         {mechanisms}"
+    )
+}
 
 type Make = fn(&Context) -> Result<Box<dyn Subject>, Diagnostic>;
 
@@ -73,6 +82,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
     }
     let subject = make(context)?;
     let record = validate(subject.as_ref(), &file, args.split.as_deref())?;
+    let record = record.with_withheld(subject.as_ref(), &file)?;
     if let Some(folder) = &args.output {
         write(folder, subject.as_ref(), &file, &record)?;
     }
@@ -97,9 +107,8 @@ fn run_without(
     }
     let mechanism = super::kernel::mechanism(mechanism)?;
     let kernels = Kernels::new(&context.catalog)?;
-    let record = without(kernels, mechanism, file, args.split.as_deref())?;
+    let record = without(&kernels, mechanism, file, args.split.as_deref())?;
     if let Some(folder) = &args.output {
-        let kernels = Kernels::new(&context.catalog)?;
         let charts = record.charts(&kernels);
         let charts = charts.map_err(|e| Diagnostic::new(e.to_string()))?;
         let name = format!("without-{}", record.mechanism);
@@ -141,10 +150,9 @@ fn write(
     ];
     all.extend(charts.into_iter().flat_map(super::compare::chart_files));
     // What `narrows kernel` prints beside an unmeasured device; it belongs into the catalogue.
-    if record.kind == UNSEEN
-        && let Some(text) = accuracy_file(record, "kernels on devices whose constants are withheld")
-    {
-        all.push((format!("{UNSEEN}.yaml"), text.into_bytes()));
+    let accuracy = subject.accuracy_title();
+    if let Some(text) = accuracy.and_then(|title| accuracy_file(record, title)) {
+        all.push((format!("{}.yaml", record.kind), text.into_bytes()));
     }
     files::write_all(folder, &all)
 }

@@ -11,12 +11,14 @@ mod examples;
 pub mod feed;
 mod gemm;
 mod mechanism;
+mod prediction;
 mod share;
 mod stream;
 mod timing;
 
 pub use device::{Device, FORMATS, Unsupported, format_name};
 pub use mechanism::Mechanism;
+pub use prediction::Prediction;
 pub use timing::Timing;
 
 use crate::model::{Operator, Shape};

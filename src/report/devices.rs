@@ -7,7 +7,8 @@ use super::draw::{
     Bar, Bars, Chart, Measure, RenderError, Rendered, Sweep, SweepPoint, SweepSeries, render,
 };
 use super::tables::table;
-use crate::spec::{CpuSpec, DeviceClass, GpuSpec};
+use crate::catalog::{AnyDevice, Catalog};
+use crate::spec::{CpuSpec, DeviceClass, Diagnostic, GpuSpec, Kind};
 use crate::units::{bytes_iec, rate, si};
 
 /// One device in a list.
@@ -33,7 +34,7 @@ pub struct DeviceRecord {
     pub bandwidth: f64,
     /// Operations for each byte at which both limits meet.
     pub ridge: f64,
-    /// Whether what kernels reach was measured on it.
+    /// Whether what products or what streams reach was measured on it.
     pub measured: bool,
 }
 
@@ -61,7 +62,7 @@ impl DeviceRecord {
             memory_bytes: gpu.memory.size.value.0,
             bandwidth,
             ridge: flops / bandwidth,
-            measured: !gpu.compute.achievable.estimate || !gpu.memory.achievable.estimate,
+            measured: gpu.compute.achievable.is_measured() || gpu.memory.achievable.is_measured(),
         }
     }
 
@@ -80,9 +81,74 @@ impl DeviceRecord {
             memory_bytes: cpu.memory.size.value.0,
             bandwidth,
             ridge: flops / bandwidth,
-            measured: false,
+            measured: cpu.achievable.is_measured() || cpu.memory.achievable.is_measured(),
         }
     }
+}
+
+/// Classes of devices to choose from: all, all but CPUs, and single ones.
+pub const CLASSES: [&str; 6] = ["device", "gpu", "tpu", "asic", "soc", "cpu"];
+
+/// Which devices to list; what is `None` does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// One of [`CLASSES`].
+    pub class: Option<String>,
+    /// First and last year of launch.
+    pub years: Option<(u16, u16)>,
+    /// Least memory \[B\].
+    pub memory_bytes: Option<f64>,
+    /// Least bandwidth \[B/s\].
+    pub bandwidth: Option<f64>,
+    /// Fewest operations for each byte.
+    pub ridge: Option<f64>,
+}
+
+impl Wanted {
+    fn keeps(&self, device: &DeviceRecord) -> bool {
+        let class = match self.class.as_deref() {
+            None | Some("device") => true,
+            Some("gpu") => device.class != "cpu",
+            Some(class) => device.class == class,
+        };
+        let in_years = |(first, last)| (first..=last).contains(&device.year);
+        let at_least = |least: Option<f64>, value| least.is_none_or(|least| value >= least);
+        class
+            && self.years.is_none_or(in_years)
+            && at_least(self.memory_bytes, device.memory_bytes)
+            && at_least(self.bandwidth, device.bandwidth)
+            && at_least(self.ridge, device.ridge)
+    }
+}
+
+/// The wanted ones of some devices of a catalogue, or of all where none is named, by year and name.
+///
+/// # Errors
+/// There is no device of a name, or its file does not read.
+pub fn records(
+    catalog: &Catalog,
+    names: &[String],
+    wanted: &Wanted,
+) -> Result<Vec<DeviceRecord>, Diagnostic> {
+    let all = || [catalog.names(Kind::Gpu), catalog.names(Kind::Cpu)].concat();
+    let names = match names {
+        [] => all(),
+        names => names.iter().map(String::as_str).collect(),
+    };
+    let mut records = Vec::new();
+    for name in names {
+        match catalog.device(name)? {
+            AnyDevice::Gpu(gpu) => records.push(DeviceRecord::of_gpu(&gpu)),
+            AnyDevice::Cpu(cpu) => records.push(DeviceRecord::of_cpu(&cpu)),
+            AnyDevice::Switch(_) => {
+                let message = format!("`{name}` is a switch: it computes nothing");
+                return Err(Diagnostic::new(message));
+            }
+        }
+    }
+    records.retain(|record| wanted.keeps(record));
+    records.sort_by(|a, b| (a.year, &a.name).cmp(&(b.year, &b.name)));
+    Ok(records)
 }
 
 /// Devices as a table.
@@ -113,7 +179,7 @@ pub fn text(records: &[DeviceRecord]) -> String {
                 bytes_iec(device.memory_bytes),
                 rate(device.bandwidth),
                 format!("{:.0}", device.ridge),
-                if device.measured { "yes" } else { "family" }.into(),
+                if device.measured { "yes" } else { "no" }.into(),
             ]
         })
         .collect();

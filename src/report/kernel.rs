@@ -7,7 +7,7 @@ use super::draw::{
     SweepPoint, SweepSeries, render,
 };
 use super::tables::table;
-use crate::kernel::{Bound, Device, KernelCost, Unsupported, cost_on, format_name};
+use crate::kernel::{Bound, Device, Prediction, Unsupported, format_name};
 use crate::model::Operator;
 use crate::spec::Precision;
 use crate::units::{duration, rate, si};
@@ -57,7 +57,7 @@ impl KernelRecord {
     }
 }
 
-/// Predicts one operator, which may be several kernels in a row.
+/// What is predicted of one operator, which may be several kernels in a row.
 ///
 /// # Errors
 /// The device cannot compute in the format.
@@ -67,21 +67,7 @@ pub fn record(
     precision: Precision,
     device: &Device<'_>,
 ) -> Result<KernelRecord, Unsupported> {
-    let costs: Vec<KernelCost> = operators
-        .iter()
-        .map(|op| cost_on(op, device))
-        .collect::<Result<_, _>>()?;
-    let time = |cost: &&KernelCost| cost.total_s(device);
-    let longest = costs.iter().max_by(|a, b| time(a).total_cmp(&time(b)));
-    let time_s: f64 = costs.iter().map(|cost| cost.total_s(device)).sum();
-    let flops: f64 = costs.iter().map(|cost| cost.flops).sum();
-    let moved = |of: fn(&KernelCost) -> f64| costs.iter().map(of).sum::<f64>();
-    let [vram, cache] = [
-        moved(|cost| cost.moved.vram),
-        moved(|cost| cost.moved.cache),
-    ];
-    let bound = longest.map_or(Bound::Launch, |cost| cost.bound(device));
-    let tiling = longest.and_then(|cost| cost.tiling);
+    let all = Prediction::of(operators, device)?;
     Ok(KernelRecord {
         operator: operators.first().map_or("", |op| op.name),
         sizes: sizes.to_vec(),
@@ -89,23 +75,19 @@ pub fn record(
         format: format_name(precision),
         // Streams of a format need no units that compute in it.
         runs_as: format_name(device.runs_as(precision).unwrap_or(precision)),
-        time_s,
-        flops_per_s: flops / time_s,
-        vram_bytes_per_s: vram / time_s,
-        cache_bytes_per_s: cache / time_s,
-        intensity: if vram + cache > 0.0 {
-            flops / (vram + cache)
-        } else {
-            0.0
-        },
-        bound_by: bound.words(),
-        kind: match bound {
+        time_s: all.time_s,
+        flops_per_s: all.flops / all.time_s,
+        vram_bytes_per_s: all.moved.vram / all.time_s,
+        cache_bytes_per_s: all.moved.cache / all.time_s,
+        intensity: all.intensity(),
+        bound_by: all.bound.words(),
+        kind: match all.bound {
             Bound::Compute | Bound::Waves => "compute",
             Bound::Vram | Bound::Cache => "vram",
             Bound::Launch => "launch",
         },
-        tile: tiling.map(|tiling| [tiling.rows, tiling.columns]),
-        split: tiling.map(|tiling| tiling.split),
+        tile: all.tiling.map(|tiling| [tiling.rows, tiling.columns]),
+        split: all.tiling.map(|tiling| tiling.split),
     })
 }
 
@@ -220,7 +202,7 @@ pub fn sweep_chart(records: &[KernelRecord]) -> Option<Result<Rendered, RenderEr
         title: format!("{} in {} over {size}", first.operator, first.format),
         subtitle: fixed_sizes(first, size),
         x_axis: axis_words(size).to_string(),
-        y_axis: if computes { "rate" } else { "bytes moved" }.into(),
+        y_axis: if computes { "rate" } else { "data rate" }.into(),
         measure: if computes {
             Measure::FlopsPerSecond
         } else {
@@ -285,10 +267,11 @@ pub(super) fn roofs(
     })
 }
 
-/// The devices' rooflines with the operators on them.
+/// The devices' rooflines with the operators on them; a device without the format and a stand-in
+/// has no roof, and the subtitle says so.
 ///
 /// # Errors
-/// The chart cannot be drawn, or a device lacks the format.
+/// The chart cannot be drawn.
 pub fn roofline_chart(
     records: &[KernelRecord],
     devices: &[Device<'_>],
@@ -298,8 +281,6 @@ pub fn roofline_chart(
         .iter()
         .filter_map(|device| roofs(label(device), device, precision));
     let varied = varied(records);
-    let share = 1.0 / records.len().max(1) as f64;
-    let points = records.iter().filter(|record| record.flops_per_s > 0.0);
     let label = |record: &KernelRecord| {
         let sizes = record
             .sizes
@@ -310,23 +291,51 @@ pub fn roofline_chart(
             .collect();
         format!("{} {}", record.operator, words.join(" "))
     };
+    let total_s: f64 = records.iter().map(|record| record.time_s).sum();
+    let points = records.iter().filter(|record| record.flops_per_s > 0.0);
     let chart = Roofline {
         title: "Operators under the roofline".into(),
-        subtitle: format!(
-            "dense {} peak and VRAM rate by the data sheet; dashed: what large kernels reach",
-            format_name(precision)
-        ),
+        subtitle: roofline_subtitle(records, devices, precision),
         devices: roofs.collect(),
         points: points
             .map(|record| RooflinePoint {
                 label: label(record).trim_end().to_string(),
                 intensity: record.intensity,
                 achieved_flops: record.flops_per_s,
-                time_share: share,
+                time_share: record.time_s / total_s,
                 kind: record.kind.into(),
             })
             .collect(),
         most_labels: 12,
     };
     render(&chart, chart.size())
+}
+
+/// What a roofline shows, which devices have no roof, and why a dot may be above one.
+fn roofline_subtitle(
+    records: &[KernelRecord],
+    devices: &[Device<'_>],
+    precision: Precision,
+) -> String {
+    let format = format_name(precision);
+    let mut words = format!(
+        "dense {format} peak and VRAM rate by the data sheet; dashed: what large kernels reach; \
+         dots by share of the time of all"
+    );
+    let roofless = devices.iter().filter(|d| d.runs_as(precision).is_err());
+    let roofless: Vec<String> = roofless.map(label).collect();
+    if !roofless.is_empty() {
+        words += &format!(
+            "; no roof for what has no {format}: {}",
+            roofless.join(", ")
+        );
+    }
+    let above = |record: &KernelRecord| {
+        let device = devices.iter().find(|d| label(d) == record.device);
+        device.is_some_and(|d| record.bytes_per_s() > d.sheet_bandwidth)
+    };
+    if records.iter().any(above) {
+        words += "; above the VRAM rate: data from the L2 cache";
+    }
+    words
 }

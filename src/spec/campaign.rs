@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::figure::{Figure, above_zero_if_any, factor, factor_if_any};
 use super::workload::Precision;
-use crate::units::Seconds;
+use crate::units::{Bytes, Seconds};
 
 /// What the timer of a campaign encloses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -80,6 +80,17 @@ pub struct CampaignSpec {
     /// in FP8 where that is, and with two more small kernels.
     #[serde(default)]
     pub paged_prompts: Option<Figure<Vec<String>>>,
+    /// What the sizes of its all-reduces count: a byte where absent.
+    #[serde(default, deserialize_with = "above_zero_if_any")]
+    pub message_unit: Option<Figure<Bytes>>,
+    /// What the note says of a product whose first operand is transposed, in terms of a library
+    /// that counts along columns: then each row of A lies along K.
+    #[serde(default)]
+    pub rows_along_k: Option<Figure<String>>,
+    /// Number formats by what its cells begin with, where that is not a format's usual name; of
+    /// several the longest counts.
+    #[serde(default)]
+    pub formats: Option<Figure<BTreeMap<String, Precision>>>,
 }
 
 impl CampaignSpec {
@@ -138,6 +149,31 @@ impl CampaignSpec {
         let all = self.paged_prompts.as_ref();
         all.is_some_and(|all| all.value.iter().any(|known| known == architecture))
     }
+
+    /// What one of the size of an all-reduce is \[B\].
+    pub fn message_unit_bytes(&self) -> f64 {
+        self.message_unit.as_ref().map_or(1.0, |unit| unit.value.0)
+    }
+
+    /// Whether a note says that each row of a product's first operand lies along K.
+    pub fn has_rows_along_k(&self, note: &str) -> bool {
+        let words = self.rows_along_k.as_ref();
+        words.is_some_and(|words| note.contains(&words.value))
+    }
+
+    /// The number format that a cell means in its own words.
+    pub fn format(&self, cell: &str) -> Option<Precision> {
+        let cell = cell.to_lowercase();
+        let begins = |words: &str| {
+            let rest = cell.strip_prefix(&words.to_lowercase());
+            rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
+        };
+        let all = self.formats.as_ref()?.value.iter();
+        let meant = all.filter(|(words, _)| begins(words));
+        meant
+            .max_by_key(|(words, _)| words.len())
+            .map(|(_, format)| *format)
+    }
 }
 
 /// How far a kind of predictions is off: written by `narrows validate`, printed beside answers.
@@ -178,5 +214,27 @@ zeros:
         assert!(bench.multiplies_zeros("down", Precision::Fp16));
         assert!(bench.multiplies_zeros("up", Precision::Int8));
         assert!(!bench.multiplies_zeros("up", Precision::Fp16));
+    }
+
+    #[test]
+    fn of_words_for_formats_the_longest_count() {
+        let text = "
+kind: campaign
+name: bench
+column: some/bench
+formats:
+  value: {16 bit: fp16, \"16 bit, sums of 32\": fp32, Float: fp32}
+  source: t
+message_unit: {value: 2 B, source: t}
+rows_along_k: {value: A is T, source: t}
+";
+        let bench: CampaignSpec = parse(&Source::new("bench.yaml", text)).expect("valid");
+        assert_eq!(bench.format("16 bit, sums of 16"), Some(Precision::Fp16));
+        assert_eq!(bench.format("16 bit, sums of 32"), Some(Precision::Fp32));
+        assert_eq!(bench.format("float"), Some(Precision::Fp32));
+        assert_eq!(bench.format("float16"), None);
+        assert_eq!(bench.message_unit_bytes(), 2.0);
+        assert!(bench.has_rows_along_k("A is T, B is N"));
+        assert!(!bench.has_rows_along_k("A is N, B is T"));
     }
 }

@@ -4,6 +4,12 @@ use serde::{Deserialize, Deserializer};
 
 use crate::units::{Bytes, BytesPerSecond, FlopsPerSecond, Hertz, Watts};
 
+/// The source of a figure that has none.
+const ESTIMATE: &str = "estimate";
+
+/// What the source of a figure begins with that a device's family gives; its name follows.
+const FAMILY: &str = "family ";
+
 /// One figure of the catalogue with its source beside it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,6 +41,16 @@ impl<T> Figure<T> {
     /// Whether the file left the figure to the device's family.
     pub fn is_missing(&self) -> bool {
         self.source.is_empty()
+    }
+
+    /// Whether somebody measured or published it of what it stands in the file of.
+    pub fn is_measured(&self) -> bool {
+        !self.estimate && self.source != ESTIMATE
+    }
+
+    /// The name of the family that speaks here for a device whose own file does not.
+    pub fn family(&self) -> Option<&str> {
+        self.source.strip_prefix(FAMILY)
     }
 }
 
@@ -208,5 +224,26 @@ impl<T> Figure<T> {
             note: self.note,
             estimate: self.estimate,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_measured_is_told_from_what_stands_in() {
+        let figure = |source: &str, estimate| Figure {
+            value: 0.9,
+            source: source.into(),
+            note: None,
+            estimate,
+        };
+        assert!(figure("stream", false).is_measured());
+        assert!(!figure("stream", true).is_measured());
+        assert!(!figure("estimate", false).is_measured());
+        assert!(!Figure::missing(0.9).is_measured());
+        assert_eq!(figure("family ada", true).family(), Some("ada"));
+        assert_eq!(figure("estimate", true).family(), None);
     }
 }

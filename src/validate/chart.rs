@@ -64,12 +64,8 @@ fn scatter(subject: &dyn Subject, class: &str, split: &str, rows: &[&RowRecord])
 fn series(rows: &[&RowRecord], scale: f64) -> Vec<ScatterSeries> {
     let mut parts: BTreeMap<&str, Vec<ScatterPoint>> = BTreeMap::new();
     for row in rows {
-        if let Some((measured, predicted)) = row.pair() {
-            parts.entry(&row.series).or_default().push(ScatterPoint {
-                label: String::new(),
-                measured: measured * scale,
-                predicted: predicted * scale,
-            });
+        if let Some(point) = row.scatter_point(scale) {
+            parts.entry(&row.series).or_default().push(point);
         }
     }
     let mut all: Vec<ScatterSeries> = parts

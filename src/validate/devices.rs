@@ -9,9 +9,9 @@ use super::score::median;
 /// Fewest rows of a device whose error says something.
 pub(super) const FEWEST: usize = 20;
 
-/// The errors of one device.
+/// The errors of one device with its own constants and with these withheld.
 #[derive(Debug, Clone, Serialize)]
-pub struct DeviceRecord {
+pub struct WithheldRecord {
     /// Its name.
     pub device: String,
     /// Rows that run either way.
@@ -24,7 +24,7 @@ pub struct DeviceRecord {
 
 /// The devices of rows that were predicted twice, with their own constants and without, by name:
 /// those with at least 20 rows.
-pub(super) fn devices(rows: &[RowRecord], withheld: &[RowRecord]) -> Vec<DeviceRecord> {
+pub(super) fn devices(rows: &[RowRecord], withheld: &[RowRecord]) -> Vec<WithheldRecord> {
     let mut errors: BTreeMap<&str, [Vec<f64>; 2]> = BTreeMap::new();
     for (own, other) in rows.iter().zip(withheld) {
         if let (Some(own_error), Some(other_error)) = (own.error, other.error) {
@@ -34,7 +34,7 @@ pub(super) fn devices(rows: &[RowRecord], withheld: &[RowRecord]) -> Vec<DeviceR
         }
     }
     let enough = |(_, errors): &(&str, [Vec<f64>; 2])| errors[0].len() >= FEWEST;
-    let record = |(device, [with, without]): (&str, [Vec<f64>; 2])| DeviceRecord {
+    let record = |(device, [with, without]): (&str, [Vec<f64>; 2])| WithheldRecord {
         device: device.to_string(),
         n: with.len(),
         median_abs_error: median(&with),

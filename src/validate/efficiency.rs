@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::kernel_rows::timed;
 use super::{Kernels, Measurements, Row, RowRecord, ValidationRecord, is_fair};
 use crate::kernel::{Device, format_name};
 use crate::report::draw::{
@@ -52,7 +51,7 @@ fn product(kernels: &Kernels, row: &Row<'_>, scored: &RowRecord) -> Option<(Prec
         return None;
     }
     let (measured, predicted) = scored.pair()?;
-    let operator = timed(row, false).ok()?;
+    let operator = kernels.timed(row).ok()?;
     let device = Device::of_gpu(kernels.device(row).ok()?);
     let format = device.runs_as(operator.precision).ok()?;
     let peak = device.peak(format).ok()?;

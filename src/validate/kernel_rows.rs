@@ -1,30 +1,16 @@
 //! From a row of a kernel file to the operators that its source timed.
 
 use super::{Row, layer};
+use crate::kernel::{FORMATS, format_name};
 use crate::model::{Operator, Shape, element_bytes};
 use crate::spec::{CampaignSpec, GpuSpec, Precision};
 
-/// Number formats as the sources write them, by the words a cell begins with, in lower case.
-const FORMATS: [(&str, Precision); 17] = [
-    ("bf16", Precision::Bf16),
+/// What number formats are called beside their names; what only one source says is in its campaign.
+const SYNONYMS: [(&str, Precision); 4] = [
     ("bfloat16", Precision::Bf16),
-    ("fp16", Precision::Fp16),
     ("float16", Precision::Fp16),
-    ("fp32", Precision::Fp32),
     ("float32", Precision::Fp32),
-    ("fp64", Precision::Fp64),
-    ("tf32", Precision::Tf32),
-    ("fp8", Precision::Fp8),
-    ("int8", Precision::Int8),
     ("nvfp4", Precision::Fp4),
-    ("fp4", Precision::Fp4),
-    // SmoothQuant: both operands in INT8.
-    ("sq", Precision::Int8),
-    // DeepBench; its "pseudo" FP16 is stored in 16 bits and multiplied in 32.
-    ("float", Precision::Fp32),
-    ("16 bit inputs, 32 bit multiplication", Precision::Fp32),
-    ("16 bit inputs", Precision::Fp16),
-    ("gemm, conv: int8", Precision::Int8),
 ];
 
 /// Bytes of a stream that no cache holds \[B\].
@@ -39,8 +25,7 @@ pub(super) fn operators(
     campaign: Option<&CampaignSpec>,
     gpu: &GpuSpec,
 ) -> Result<Vec<Operator>, String> {
-    let plain = campaign.is_some_and(CampaignSpec::has_plain_rows);
-    let mut main = timed(row, plain)?;
+    let mut main = timed(row, campaign)?;
     if sizes(&main.shape) > MOST_TOGETHER {
         return Err("unsupported: too large".into());
     }
@@ -55,12 +40,6 @@ pub(super) fn operators(
     }
     all.push(main);
     Ok(all)
-}
-
-/// Whether a row's note says that its first operand is transposed, in terms of a library that
-/// counts along columns: then each row of A lies along K.
-pub(super) fn has_rows_along_k(row: &Row<'_>) -> bool {
-    row.text("note").contains("transpose A/B T/")
 }
 
 /// All sizes of a product or of attention, multiplied.
@@ -93,16 +72,17 @@ fn is_prompt_on_fp8_cache(shape: &Shape) -> bool {
     )
 }
 
-/// The operator that a row is named after; `plain`: norms and activations take an element a thread
-/// at a time.
-pub(super) fn timed(row: &Row<'_>, plain: bool) -> Result<Operator, String> {
+/// The operator that a row is named after, as its campaign ran it.
+pub(super) fn timed(row: &Row<'_>, campaign: Option<&CampaignSpec>) -> Result<Operator, String> {
     let op = row.text("op");
     let (family, detail) = op.split_once(':').unwrap_or((op, ""));
+    let format = |text: &str| format(text, campaign);
     let precision = format(row.text("dtype"))?;
+    let plain = campaign.is_some_and(CampaignSpec::has_plain_rows);
     let (name, shape) = match family {
         "gemm" => ("gemm", gemm(row)?),
-        "attention_prefill" => ("attention", attention(row, prompt(row)?)?),
-        "attention_decode" => ("attention", attention(row, (1, row.count("seq")?))?),
+        "attention_prefill" => ("attention", attention(row, prompt(row)?, format)?),
+        "attention_decode" => ("attention", attention(row, (1, row.count("seq")?), format)?),
         "elementwise" => ("elementwise", elementwise(row, detail, precision, plain)?),
         "stream" => ("stream", stream(detail)?),
         _ => return Err(format!("unsupported: operator `{op}`")),
@@ -114,17 +94,23 @@ pub(super) fn timed(row: &Row<'_>, plain: bool) -> Result<Operator, String> {
     })
 }
 
-/// A number format; where it names that of the KV cache too, the first.
-fn format(text: &str) -> Result<Precision, String> {
+/// A number format, in its campaign's words or by its name; where a text names that of the KV cache
+/// too, the first.
+fn format(text: &str, campaign: Option<&CampaignSpec>) -> Result<Precision, String> {
     let lower = text.to_lowercase();
     let begins = |words: &str| {
         let rest = lower.strip_prefix(words);
         rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
     };
-    FORMATS
-        .iter()
-        .find(|(words, _)| begins(words))
-        .map(|(_, precision)| *precision)
+    let names = FORMATS.map(|format| (format_name(format), format));
+    let mut usual = names.into_iter().chain(SYNONYMS);
+    campaign
+        .and_then(|campaign| campaign.format(text))
+        .or_else(|| {
+            usual
+                .find(|(name, _)| begins(name))
+                .map(|(_, format)| format)
+        })
         .ok_or_else(|| format!("unsupported: number format `{text}`"))
 }
 
@@ -156,7 +142,11 @@ fn prompt(row: &Row<'_>) -> Result<(u64, u64), String> {
     Ok((new, new + known))
 }
 
-fn attention(row: &Row<'_>, (query, context): (u64, u64)) -> Result<Shape, String> {
+fn attention(
+    row: &Row<'_>,
+    (query, context): (u64, u64),
+    format: impl Fn(&str) -> Result<Precision, String>,
+) -> Result<Shape, String> {
     let dtype = row.text("dtype");
     let kv = dtype.split_once("/kv ").map_or(dtype, |(_, kv)| kv);
     let (heads, kv_heads) = (row.count("heads")?, row.count("kv_heads")?);
@@ -179,7 +169,8 @@ fn attention(row: &Row<'_>, (query, context): (u64, u64)) -> Result<Shape, Strin
     })
 }
 
-/// Elements read, elements written and operations of one output element.
+/// Elements read, elements written and operations of one output element; `plain`: norms and
+/// activations take an element a thread at a time.
 fn elementwise(
     row: &Row<'_>,
     detail: &str,

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::efficiency::efficiency_curves;
-use super::kernel_rows::{has_rows_along_k, operators, timed};
+use super::kernel_rows::{operators, timed};
 use super::launches::Launches;
 use super::{Measurements, Row, Subject, UnseenKernels, ValidationRecord};
 use crate::catalog::{Called, Catalog, Unclear};
 use crate::collective::{Communicator, Operation};
 use crate::fabric::Fabric;
-use crate::kernel::{Device, Mechanism, Timing, cost_on};
+use crate::kernel::{Device, Mechanism, Prediction, Timing};
+use crate::model::Operator;
 use crate::report::draw::{Measure, Rendered};
 use crate::spec::{CampaignSpec, Diagnostic, GpuSpec, Kind, LibrarySpec};
 use crate::topology::expand;
@@ -21,15 +22,15 @@ const LARGE: f64 = 1e9;
 /// Library whose collectives stand for the small all-reduces.
 const LIBRARY: &str = "nccl-2";
 
-/// Kernels on the catalogue's devices.
-#[derive(Debug)]
+/// Kernels on the catalogue's devices. A clone shares what does not differ.
+#[derive(Debug, Clone)]
 pub struct Kernels {
-    catalog: Catalog,
+    pub(super) catalog: Catalog,
     launches: Launches,
     library: Arc<LibrarySpec>,
-    called: Called,
+    called: Arc<Called>,
     /// GPUs of machines that rows named, by the machine.
-    machines: Mutex<BTreeMap<String, Option<String>>>,
+    machines: Arc<Mutex<BTreeMap<String, Option<String>>>>,
     pub(super) devices: BTreeMap<String, Arc<GpuSpec>>,
     /// How each source timed, by what the column `source` says.
     campaigns: BTreeMap<String, Arc<CampaignSpec>>,
@@ -56,8 +57,8 @@ impl Kernels {
             catalog: catalog.clone(),
             launches: Launches::shipped()?,
             library: catalog.get(LIBRARY)?,
-            called: Called::new(catalog)?,
-            machines: Mutex::default(),
+            called: catalog.all_called()?,
+            machines: Arc::default(),
             devices,
             campaigns,
             missing: None,
@@ -65,11 +66,21 @@ impl Kernels {
     }
 
     /// Predictions of the model without a mechanism.
-    pub fn without(self, mechanism: Mechanism) -> Self {
+    pub fn without(&self, mechanism: Mechanism) -> Self {
         Self {
             missing: Some(mechanism),
-            ..self
+            ..self.clone()
         }
+    }
+
+    /// How a row's source timed, where the catalogue knows.
+    fn campaign(&self, row: &Row<'_>) -> Option<&CampaignSpec> {
+        self.campaigns.get(row.text("source")).map(AsRef::as_ref)
+    }
+
+    /// The operator that a row is named after.
+    pub(super) fn timed(&self, row: &Row<'_>) -> Result<Operator, String> {
+        timed(row, self.campaign(row))
     }
 
     /// Time of a row's operators on its device \[s\].
@@ -79,21 +90,18 @@ impl Kernels {
         if let Some(mechanism) = self.missing {
             device = device.without(mechanism);
         }
-        let campaign = self.campaigns.get(row.text("source")).map(AsRef::as_ref);
+        let campaign = self.campaign(row);
         let operators = operators(row, campaign, gpu)?;
         if let (Some(campaign), Some(main)) = (campaign, operators.last()) {
             let op = row.text("op");
             let (_, operator) = op.split_once(':').unwrap_or(("", op));
             let zeros = campaign.multiplies_zeros(operator, main.precision);
-            let along_k = has_rows_along_k(row);
+            let along_k = campaign.has_rows_along_k(row.text("note"));
             device = device.timed(timing(campaign, zeros, along_k));
         }
-        let mut seconds = campaign.map_or(0.0, CampaignSpec::host_s);
-        for op in operators {
-            let cost = cost_on(&op, &device).map_err(|e| format!("unsupported: {e}"))?;
-            seconds += cost.total_s(&device);
-        }
-        Ok(seconds)
+        let predicted = Prediction::of(&operators, &device);
+        let predicted = predicted.map_err(|e| format!("unsupported: {e}"))?;
+        Ok(campaign.map_or(0.0, CampaignSpec::host_s) + predicted.time_s)
     }
 
     /// Time of a row's all-reduce on its machine \[s\].
@@ -112,13 +120,9 @@ impl Kernels {
         group.truncate(ranks);
         let communicator = Communicator::new(&fabric, &self.library, group).map_err(reason)?;
         let communicator = communicator.launched(self.launches.mode(row)?);
-        // One source counts bytes, the other 16-bit elements, and says so in its note.
-        let width = if row.text("note").contains("elements") {
-            2.0
-        } else {
-            1.0
-        };
-        let bytes = row.count("m")? as f64 * width;
+        let unit = self.campaign(row);
+        let unit = unit.map_or(1.0, CampaignSpec::message_unit_bytes);
+        let bytes = row.count("m")? as f64 * unit;
         let plan = communicator.plan(Operation::AllReduce, bytes);
         Ok(plan.map_err(reason)?.alone_s)
     }
@@ -179,8 +183,8 @@ fn timing(campaign: &CampaignSpec, zeros: bool, along_k: bool) -> Timing {
 }
 
 impl Subject for Kernels {
-    fn withheld(&self) -> Result<Option<Box<dyn Subject>>, Diagnostic> {
-        Ok(Some(Box::new(UnseenKernels::new(&self.catalog)?)))
+    fn withheld(&self) -> Option<Box<dyn Subject>> {
+        Some(Box::new(UnseenKernels::of(self.clone())))
     }
 
     fn charts(
@@ -225,7 +229,7 @@ impl Subject for Kernels {
         }
         let seconds = self.seconds(row)?;
         Ok(if op.starts_with("stream") {
-            timed(row, false)?.bytes() / seconds / 1e9
+            self.timed(row)?.bytes() / seconds / 1e9
         } else {
             seconds * 1e6
         })
@@ -234,7 +238,7 @@ impl Subject for Kernels {
     fn class(&self, row: &Row<'_>) -> &'static str {
         let op = row.text("op");
         match op.split([':', '_']).next() {
-            Some("gemm") => match timed(row, false) {
+            Some("gemm") => match self.timed(row) {
                 Ok(op) if op.flops() < LARGE => "gemm below 1 GFLOP",
                 _ => "gemm from 1 GFLOP",
             },

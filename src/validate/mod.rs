@@ -24,7 +24,7 @@ mod without;
 pub use accuracy::accuracy_file;
 pub use chart::scatters;
 pub use collectives::Collectives;
-pub use devices::DeviceRecord;
+pub use devices::WithheldRecord;
 pub use file::{Measurements, Row};
 pub use kernels::Kernels;
 pub use page::{markdown, text};
@@ -80,11 +80,13 @@ pub trait Subject: Sync {
     }
 
     /// The same with the constants of each row's own device withheld, where that is a question.
-    ///
-    /// # Errors
-    /// A file of the catalogue cannot be read.
-    fn withheld(&self) -> Result<Option<Box<dyn Subject>>, Diagnostic> {
-        Ok(None)
+    fn withheld(&self) -> Option<Box<dyn Subject>> {
+        None
+    }
+
+    /// The title of the catalogue's file of how far these predictions are off, if there is one.
+    fn accuracy_title(&self) -> Option<&'static str> {
+        None
     }
 
     /// Charts that only this kind has, by file name without extension.
@@ -121,14 +123,32 @@ pub fn validate(
     split: Option<&str>,
 ) -> Result<ValidationRecord, Diagnostic> {
     file.check_columns(subject.needed())?;
-    let rows: Vec<Row<'_>> = file.rows(split)?;
-    let scored = |subject: &dyn Subject| -> Vec<RowRecord> {
-        let rows = rows.par_iter();
-        rows.map(|row| RowRecord::new(subject, row)).collect()
-    };
-    let mut record = ValidationRecord::new(subject, split, scored(subject));
-    if let Some(withheld) = subject.withheld()? {
-        record.devices = devices::devices(&record.rows, &scored(withheld.as_ref()));
+    let rows = scored(subject, &file.rows(split)?);
+    Ok(ValidationRecord::new(subject, split, rows))
+}
+
+/// Rows with their predictions.
+fn scored(subject: &dyn Subject, rows: &[Row<'_>]) -> Vec<RowRecord> {
+    let rows = rows.par_iter();
+    rows.map(|row| RowRecord::new(subject, row)).collect()
+}
+
+impl ValidationRecord {
+    /// The same with devices beside themselves with their own constants withheld, where that is a
+    /// question: every row is predicted once more. `subject` and `file` are those of the record.
+    ///
+    /// # Errors
+    /// The file has no row of the record's split.
+    pub fn with_withheld(
+        mut self,
+        subject: &dyn Subject,
+        file: &Measurements,
+    ) -> Result<Self, Diagnostic> {
+        if let Some(withheld) = subject.withheld() {
+            let rows = file.rows(self.split.as_deref())?;
+            let other = scored(withheld.as_ref(), &rows);
+            self.devices = devices::devices(&self.rows, &other);
+        }
+        Ok(self)
     }
-    Ok(record)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::devices::DeviceRecord;
+use super::devices::WithheldRecord;
 use super::record::{RowRecord, ValidationRecord};
 use super::score::{Summary, median};
 use crate::report::tables::table;
@@ -87,12 +87,12 @@ fn devices(record: &ValidationRecord) -> String {
         let [with, without] = errors.map(share);
         vec![name.to_string(), n.to_string(), with, without]
     };
-    let one = |device: &DeviceRecord| {
+    let one = |device: &WithheldRecord| {
         let errors = [device.median_abs_error, device.median_abs_error_withheld];
         row(&device.device, device.n, errors)
     };
     let mut rows: Vec<Vec<String>> = record.devices.iter().map(one).collect();
-    let over = |error: fn(&DeviceRecord) -> Option<f64>| {
+    let over = |error: fn(&WithheldRecord) -> Option<f64>| {
         median(
             &record
                 .devices

@@ -3,10 +3,11 @@
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-use super::devices::DeviceRecord;
+use super::devices::WithheldRecord;
 use super::file::{Measurements, Row};
 use super::score::{Summary, kendall_tau, kendall_tau_within, mean, median, quantile};
 use super::{Subject, score};
+use crate::report::draw::ScatterPoint;
 use crate::spec::Diagnostic;
 
 /// One row with its prediction.
@@ -72,7 +73,7 @@ pub struct ValidationRecord {
     pub splits: BTreeMap<String, Summary>,
     /// Devices with at least 20 rows, with their own constants and with these withheld.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub devices: Vec<DeviceRecord>,
+    pub devices: Vec<WithheldRecord>,
     /// Kendall's τ-b among rows that differ only in the machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kendall_tau_alike: Option<f64>,
@@ -119,6 +120,16 @@ impl RowRecord {
     pub fn pair(&self) -> Option<(f64, f64)> {
         self.error?;
         Some((self.measured?, self.predicted?))
+    }
+
+    /// Its dot without a name, in base units of which the file's unit has `scale`.
+    pub(super) fn scatter_point(&self, scale: f64) -> Option<ScatterPoint> {
+        let (measured, predicted) = self.pair()?;
+        Some(ScatterPoint {
+            label: String::new(),
+            measured: measured * scale,
+            predicted: predicted * scale,
+        })
     }
 }
 

@@ -31,11 +31,15 @@ impl UnseenKernels {
     /// # Errors
     /// A file of the catalogue cannot be read.
     pub fn new(catalog: &Catalog) -> Result<Self, Diagnostic> {
-        let mut kernels = Kernels::new(catalog)?;
+        Kernels::new(catalog).map(Self::of)
+    }
+
+    /// The same of kernels whose catalogue has been read.
+    pub(super) fn of(mut kernels: Kernels) -> Self {
         let mut all = BTreeMap::new();
         for gpu in kernels.devices.values() {
             // A user's device may give all its own constants and be of no family.
-            let Ok(family) = catalog.family(&gpu.name, &gpu.architecture) else {
+            let Ok(family) = kernels.catalog.family(&gpu.name, &gpu.architecture) else {
                 continue;
             };
             let known = Known {
@@ -49,13 +53,17 @@ impl UnseenKernels {
                 *gpu = Arc::new(withheld(known, &all));
             }
         }
-        Ok(Self(kernels))
+        Self(kernels)
     }
 }
 
 impl Subject for UnseenKernels {
     fn key(&self) -> &'static str {
         "unseen-kernels"
+    }
+
+    fn accuracy_title(&self) -> Option<&'static str> {
+        Some("kernels on devices whose constants are withheld")
     }
 
     fn needed(&self) -> &'static [&'static str] {
@@ -133,7 +141,7 @@ fn formats(gpu: &GpuSpec, all: &All) -> BTreeMap<Precision, Figure<PeakShare>> {
         |other: &&GpuSpec| other.name != gpu.name && other.architecture == gpu.architecture;
     for other in others.filter(related) {
         for (format, share) in &other.compute.achievable_by_format {
-            if measured(share) {
+            if share.is_measured() {
                 found.entry(*format).or_default().push(share);
             }
         }
@@ -154,7 +162,8 @@ fn unthrottled(known: &Known) -> Option<f64> {
     let boost = compute.boost.as_ref().map_or(0.0, |boost| boost.value);
     let intensity = feed::reference_intensity(&known.gpu);
     let share = compute.achievable.value.0 * (1.0 + boost) / known.clock_share;
-    measured(&compute.achievable).then(|| feed::of_relative(share, intensity, 0.0))
+    let measured = compute.achievable.is_measured();
+    measured.then(|| feed::of_relative(share, intensity, 0.0))
 }
 
 /// Share of its bandwidth that a device reached on which that was measured, had its memory no
@@ -166,19 +175,15 @@ fn without_ecc(known: &Known) -> Option<f64> {
 
 /// A share that was measured.
 fn share(figure: &Figure<Share>) -> Option<f64> {
-    measured(figure).then_some(figure.value.0)
+    figure.is_measured().then_some(figure.value.0)
 }
 
 /// Clocks from one kernel to the next of a device on which they were measured: the way there is
 /// clocked.
 fn launch_clocks(known: &Known) -> Option<f64> {
     let launch = &known.gpu.launch;
-    measured(launch).then(|| launch.value.0 * known.gpu.compute.clock.value.0)
-}
-
-/// Whether a figure comes from measured rows.
-fn measured<T>(figure: &Figure<T>) -> bool {
-    !figure.estimate && figure.source != "estimate"
+    let clock = known.gpu.compute.clock.value.0;
+    launch.is_measured().then_some(launch.value.0 * clock)
 }
 
 /// Median of one constant among a device's relatives, of those that have it measured.

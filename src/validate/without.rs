@@ -8,9 +8,7 @@ use super::record::{RowRecord, ValidationRecord};
 use super::{Kernels, Measurements, Subject, is_fair, validate};
 use crate::kernel::Mechanism;
 use crate::report::csv;
-use crate::report::draw::{
-    Chart, RenderError, Rendered, Scatter, ScatterPoint, ScatterSeries, render,
-};
+use crate::report::draw::{Chart, RenderError, Rendered, Scatter, ScatterSeries, render};
 use crate::report::tables::table;
 use crate::spec::Diagnostic;
 
@@ -53,12 +51,12 @@ pub struct ClassWithout {
 /// # Errors
 /// The file lacks a needed column, or has no row of that split.
 pub fn without(
-    kernels: Kernels,
+    kernels: &Kernels,
     mechanism: Mechanism,
     file: &Measurements,
     split: Option<&str>,
 ) -> Result<WithoutRecord, Diagnostic> {
-    let whole = validate(&kernels, file, split)?;
+    let whole = validate(kernels, file, split)?;
     let cut = validate(&kernels.without(mechanism), file, split)?;
     let class = |(class, of_whole): (&&'static str, &super::Summary)| {
         let of_cut = cut.classes.get(class);
@@ -153,7 +151,10 @@ impl WithoutRecord {
             let (quantity, measure, scale) = subject.quantity(class);
             let series = |label: String, rows: &[&RowRecord]| ScatterSeries {
                 label,
-                points: rows.iter().filter_map(|row| point(row, scale)).collect(),
+                points: rows
+                    .iter()
+                    .filter_map(|row| row.scatter_point(scale))
+                    .collect(),
             };
             let scatter = Scatter {
                 title: format!("{class} without {}", self.mechanism),
@@ -170,13 +171,4 @@ impl WithoutRecord {
         };
         classes.into_iter().map(chart).collect()
     }
-}
-
-fn point(row: &RowRecord, scale: f64) -> Option<ScatterPoint> {
-    let (measured, predicted) = row.pair()?;
-    Some(ScatterPoint {
-        label: String::new(),
-        measured: measured * scale,
-        predicted: predicted * scale,
-    })
 }

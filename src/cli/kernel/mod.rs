@@ -10,7 +10,7 @@ use self::notes::notes;
 use self::shapes::{SizeArgs, shapes};
 use super::{Answer, Context, Format, compare, output};
 use crate::catalog::AnyDevice;
-use crate::kernel::{Device, Mechanism};
+use crate::kernel::{Device, FORMATS, Mechanism, format_name};
 use crate::model::{NAMED_OPERATORS, Named};
 use crate::report::kernel::{KernelRecord, record, roofline_chart, sweep_chart, text};
 use crate::report::tables::table;
@@ -30,14 +30,12 @@ pub struct Args {
     /// Device, as the catalogue or its maker calls it; give it again for several.
     #[arg(long = "on", value_name = "DEVICE")]
     devices: Vec<String>,
-    /// Number format: fp64, fp32, tf32, fp16, bf16, fp8, int8 or fp4.
-    #[arg(long, default_value = "bf16")]
+    // Help is built from the lists that the names are looked up in.
+    #[arg(long, default_value = format_name(Precision::Bf16), help = dtype_help())]
     dtype: String,
     #[command(flatten)]
     sizes: SizeArgs,
-    /// Predict it also without a mechanism of the model: achievable, power, launch, ramp, cache,
-    /// waves, reuse, fill, split, tiles, little, pages, collisions or softmax.
-    #[arg(long, value_name = "MECHANISM")]
+    #[arg(long, value_name = "MECHANISM", help = without_help())]
     without: Vec<String>,
     /// Predict products also with an operand of nothing but zeros, which switches no multiplier, so
     /// that power does not limit the clock.
@@ -95,9 +93,30 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
     output::result(&match context.format {
         Format::Json => output::json(&records)?,
         Format::Csv => csv::kernels(&records),
-        Format::Text => format!("{}{}", text(&records), notes(&known, &records, &unseen)),
+        Format::Text => {
+            let notes = notes(&known, precision, &records, &unseen);
+            format!("{}{notes}", text(&records))
+        }
     })?;
     Ok(Answer::Done)
+}
+
+fn dtype_help() -> String {
+    format!("Number format: {}", one_of(&FORMATS.map(format_name)))
+}
+
+fn without_help() -> String {
+    let mechanisms = one_of(&Mechanism::ALL.map(Mechanism::name));
+    format!("Predict it also without a mechanism of the model: {mechanisms}")
+}
+
+/// Names as a choice: `a, b or c`.
+pub(super) fn one_of(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => (*only).to_string(),
+        [others @ .., last] => format!("{} or {last}", others.join(", ")),
+    }
 }
 
 /// A mechanism of the model by name.
@@ -181,7 +200,6 @@ fn write(
 
 /// The number format of a name.
 fn precision(name: &str) -> Result<Precision, Diagnostic> {
-    use crate::kernel::{FORMATS, format_name};
     let found = FORMATS
         .into_iter()
         .find(|format| format_name(*format) == name);

@@ -1,52 +1,101 @@
 //! What must be said beside a prediction: what of a device was not measured, and what stands in.
 
 use crate::catalog::AnyDevice;
+use crate::kernel::Device;
 use crate::report::kernel::KernelRecord;
-use crate::spec::AccuracySpec;
+use crate::spec::{AccuracySpec, Figure, Precision};
 
-/// What a device's family says in its place, if anything: of the share of a matrix peak and that of
-/// the bandwidth, given the source of each.
-fn from_family([products, streams]: [&String; 2]) -> Option<String> {
-    let family = |source: &String| source.starts_with("family ");
-    match (family(products), family(streams)) {
-        (true, true) => Some(format!(
-            "not measured itself; what kernels reach is taken from the {products}"
-        )),
-        (true, false) => Some(format!(
-            "what products reach was not measured and is taken from the {products}"
-        )),
-        (false, true) => Some(format!(
-            "what its memory reaches was not measured and is taken from the {streams}"
-        )),
-        (false, false) => None,
+/// What stands for a figure that was not measured on the device itself.
+#[derive(Debug, PartialEq, Eq)]
+enum StandIn<'a> {
+    /// The figure of its family.
+    Family(&'a str),
+    /// An estimate in its own file.
+    Estimate,
+}
+
+impl<'a> StandIn<'a> {
+    /// `None` where the figure was measured.
+    fn of<T>(figure: &'a Figure<T>) -> Option<Self> {
+        match figure.family() {
+            Some(family) => Some(Self::Family(family)),
+            None if figure.is_measured() => None,
+            None => Some(Self::Estimate),
+        }
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Self::Family(name) => format!("is taken from the family {name}"),
+            Self::Estimate => "is an estimate".into(),
+        }
     }
 }
 
-/// What is not measured of a device, and formats that run as another.
+/// What stands in for what products and what streams reach on a device, in a format.
+fn stand_ins(known: &AnyDevice, precision: Precision) -> [Option<StandIn<'_>>; 2] {
+    match known {
+        AnyDevice::Gpu(gpu) => {
+            let format = Device::of_gpu(gpu).runs_as(precision).unwrap_or(precision);
+            let of_format = gpu.compute.achievable_by_format.get(&format);
+            let products = of_format.unwrap_or(&gpu.compute.achievable);
+            [StandIn::of(products), StandIn::of(&gpu.memory.achievable)]
+        }
+        AnyDevice::Cpu(cpu) => [
+            StandIn::of(&cpu.achievable),
+            StandIn::of(&cpu.memory.achievable),
+        ],
+        AnyDevice::Switch(_) => [None, None],
+    }
+}
+
+/// What was not measured of a device called `name`, in one line; `None` where all was.
+fn unmeasured(
+    name: &str,
+    stand_ins: &[Option<StandIn<'_>>; 2],
+    unseen: &AccuracySpec,
+) -> Option<String> {
+    let what = match stand_ins {
+        [None, None] => return None,
+        [Some(products), Some(streams)] if products == streams => {
+            format!(
+                "not measured itself; what kernels reach {}",
+                products.words()
+            )
+        }
+        [products, streams] => {
+            let products = products.as_ref().map(|s| ("what products reach", s));
+            let streams = streams.as_ref().map(|s| ("what its memory reaches", s));
+            let parts = products.into_iter().chain(streams);
+            let parts = parts.map(|(what, s)| format!("{what} was not measured and {}", s.words()));
+            parts.collect::<Vec<_>>().join("; ")
+        }
+    };
+    let mut all = stand_ins.iter().flatten();
+    let more = if all.any(|stand_in| matches!(stand_in, StandIn::Family(_))) {
+        let error = crate::units::percent(unseen.median_error.value);
+        format!("measured devices treated so are {error} off (median)")
+    } else {
+        format!("`narrows catalog {name}` says how it was reasoned")
+    };
+    Some(format!("{name}: {what}; {more}"))
+}
+
+/// What is not measured of devices, and formats that run as another.
 pub(super) fn notes(
     known: &[AnyDevice],
+    precision: Precision,
     records: &[KernelRecord],
     unseen: &AccuracySpec,
 ) -> String {
     let mut lines = Vec::new();
     for device in known {
-        let (name, sources) = match device {
-            AnyDevice::Gpu(gpu) => {
-                let memory = &gpu.memory.achievable.source;
-                (&gpu.name, [&gpu.compute.achievable.source, memory])
-            }
-            AnyDevice::Cpu(cpu) => {
-                let memory = &cpu.memory.achievable.source;
-                (&cpu.name, [&cpu.achievable.source, memory])
-            }
+        let name = match device {
+            AnyDevice::Gpu(gpu) => &gpu.name,
+            AnyDevice::Cpu(cpu) => &cpu.name,
             AnyDevice::Switch(_) => continue,
         };
-        if let Some(what) = from_family(sources) {
-            lines.push(format!(
-                "{name}: {what}; measured devices treated so are {} off (median)",
-                crate::units::percent(unseen.median_error.value)
-            ));
-        }
+        lines.extend(unmeasured(name, &stand_ins(device, precision), unseen));
         let other = records
             .iter()
             .find(|record| record.device == *name && record.runs_as != record.format);
