@@ -3,7 +3,9 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-use super::figure::{Figure, PeakShare, Share, above_zero, above_zero_if_any, factor_if_any};
+use super::figure::{
+    Amount, Figure, PeakShare, Share, above_zero, above_zero_if_any, factor_if_any,
+};
 use super::workload::Precision;
 use crate::units::{Bytes, BytesPerSecond, FlopsPerSecond, Hertz, Seconds, Watts};
 
@@ -186,24 +188,65 @@ impl Peaks {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Memory {
+    /// What its cells are; DRAM where absent.
+    #[serde(default)]
+    pub kind: Option<Figure<MemoryKind>>,
     /// Capacity.
     #[serde(deserialize_with = "above_zero")]
     pub size: Figure<Bytes>,
     /// Datasheet bandwidth, reads and writes together.
     #[serde(deserialize_with = "above_zero")]
     pub bandwidth: Figure<BytesPerSecond>,
+    /// The lines that carry it, where their number and rate are public: a second way to the same
+    /// figure, which the audit of the catalogue compares with it.
+    #[serde(default, deserialize_with = "above_zero_if_any")]
+    pub bus: Option<Figure<Bus>>,
     /// Share of it that a large stream reaches, as the device ships; the family's where absent.
     #[serde(default = "missing_share")]
     pub achievable: Figure<Share>,
     /// Where its error-correcting code lies, if that costs capacity and bandwidth.
     #[serde(default)]
     pub ecc: Option<Figure<Ecc>>,
-    /// Last-level cache.
+    /// Last-level cache: what is nearest to the memory and serves all units, whatever its maker
+    /// calls it (an L3 or Infinity Cache where there is one behind the L2).
     #[serde(default, deserialize_with = "above_zero_if_any")]
     pub l2: Option<Figure<Bytes>>,
     /// Least time from the opening of one DRAM page to that of the next, over all channels.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub page: Option<Figure<Seconds>>,
+}
+
+/// What the cells of a device's memory are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MemoryKind {
+    /// Chips of DRAM beside the processor: HBM, GDDR, LPDDR, DDR.
+    Dram,
+    /// SRAM of the processor itself, which has no other memory.
+    Sram,
+}
+
+/// The data lines between a processor and its memory.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bus {
+    /// How many there are.
+    pub bits: u32,
+    /// What each of them carries.
+    pub pin: BytesPerSecond,
+}
+
+impl Bus {
+    /// What all of them carry \[B/s\].
+    pub fn bandwidth(&self) -> f64 {
+        f64::from(self.bits) * self.pin.0
+    }
+}
+
+impl Amount for Bus {
+    fn amount(&self) -> f64 {
+        self.bandwidth()
+    }
 }
 
 /// Where an error-correcting code lies that is on as a device ships.
@@ -285,13 +328,13 @@ pub struct CpuSpec {
     #[serde(deserialize_with = "above_zero")]
     pub fp32: Figure<FlopsPerSecond>,
     /// FP64 vector peak.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub fp64: Option<Figure<FlopsPerSecond>>,
     /// BF16 matrix peak (AMX and its like).
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub bf16: Option<Figure<FlopsPerSecond>>,
     /// INT8 matrix peak.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub int8: Option<Figure<FlopsPerSecond>>,
     /// Share of the peak that a large GEMM reaches; the family's where absent.
     #[serde(default = "missing_peak_share")]
@@ -309,7 +352,7 @@ pub struct CpuSpec {
     pub memory: Memory,
     /// Rate at which copies between cards pass through its memory, writes and reads together,
     /// where that is less than the memory's own.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub staging: Option<Figure<BytesPerSecond>>,
     /// Time of one thread to issue a kernel, relative to the framework's reference host.
     #[serde(deserialize_with = "above_zero")]
@@ -429,7 +472,7 @@ pub struct LinkSpec {
     #[serde(default, deserialize_with = "above_zero_if_any")]
     pub collective: Option<Figure<BytesPerSecond>>,
     /// What those kernels reach in both directions together from and to host memory.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "above_zero_if_any")]
     pub collective_both_host: Option<Figure<BytesPerSecond>>,
     /// Time of the first byte.
     pub latency: Figure<Seconds>,

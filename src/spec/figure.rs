@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 
-use crate::units::{Bytes, BytesPerSecond, FlopsPerSecond, Hertz, Watts};
+use crate::units::{Bytes, BytesPerSecond, FlopsPerSecond, Hertz, Seconds, Watts};
 
 /// The source of a figure that has none.
 const ESTIMATE: &str = "estimate";
@@ -143,6 +143,7 @@ amounts! {
     BytesPerSecond => |v| v.0,
     FlopsPerSecond => |v| v.0,
     Hertz => |v| v.0,
+    Seconds => |v| v.0,
     Watts => |v| v.0,
 }
 

@@ -23,7 +23,8 @@ mod workload;
 pub use campaign::{AccuracySpec, CampaignSpec, Enclosed, Zeros};
 pub use condition::{ConditionSpec, Distribution, ShareOrRate};
 pub use device::{
-    Compute, CpuSpec, DeviceClass, Ecc, GpuSpec, LinkClass, LinkSpec, Memory, Peaks, SwitchSpec,
+    Bus, Compute, CpuSpec, DeviceClass, Ecc, GpuSpec, LinkClass, LinkSpec, Memory, MemoryKind,
+    Peaks, SwitchSpec,
 };
 pub use diagnostic::{Diagnostic, Place, nearest};
 pub use family::FamilySpec;

@@ -118,6 +118,11 @@ fn links() {
             &["c/wire.yaml:4"],
         ),
         link(
+            "link whose collectives carry nothing both ways",
+            format!("{LINK}collective_both_host: {{value: 0 GB/s, source: none}}\n"),
+            &["c/wire.yaml:6", "0 GB/s"],
+        ),
+        link(
             "latency as a rate",
             with_figure("latency", "1 GB/s"),
             &["c/wire.yaml:5", "a time"],
@@ -184,6 +189,16 @@ fn gpus() {
             g,
             figure(CARD, "clock", "0 MHz"),
             &[g, "0 MHz"],
+        ),
+        case(
+            "GPU memory pages that take no time to open",
+            g,
+            with(
+                CARD,
+                "memory:",
+                "memory:\n  page: {value: 0 ns, source: none}",
+            ),
+            &[g, "0 ns"],
         ),
         case("GPU units 0", g, figure(CARD, "units", "0"), &[g, "0"]),
         case(
@@ -261,12 +276,37 @@ fn figures_of_gpus() {
 #[test]
 fn cpus() {
     let c = "c/chip.yaml";
+    let with_line = |line: &str| format!("{CHIP}{line}\n");
     let cases = [
         case(
             "CPU memory bandwidth 0",
             c,
             figure(CHIP, "bandwidth", "0 GB/s"),
             &[c, "0 GB/s"],
+        ),
+        case(
+            "CPU through whose memory nothing passes",
+            c,
+            with_line("staging: {value: 0 GB/s, source: none}"),
+            &[c, "0 GB/s"],
+        ),
+        case(
+            "CPU FP64 rate 0",
+            c,
+            with_line("fp64: {value: 0 TFLOP/s, source: none}"),
+            &[c, "0 TFLOP/s"],
+        ),
+        case(
+            "CPU BF16 rate 0",
+            c,
+            with_line("bf16: {value: 0 TFLOP/s, source: none}"),
+            &[c, "0 TFLOP/s"],
+        ),
+        case(
+            "CPU INT8 rate 0",
+            c,
+            with_line("int8: {value: 0 TOP/s, source: none}"),
+            &[c, "0 TOP/s"],
         ),
         case(
             "CPU slowdown infinite",
