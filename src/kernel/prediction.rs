@@ -42,7 +42,7 @@ impl Prediction {
             all.flops += cost.flops;
             all.moved.vram += cost.moved.vram;
             all.moved.cache += cost.moved.cache;
-            // Of equals the last: the kernels before it prepare its operands.
+            // Of equals the last.
             if longest.is_none_or(|(most, _)| time_s >= most) {
                 longest = Some((time_s, cost));
             }

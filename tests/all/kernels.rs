@@ -1,6 +1,6 @@
 //! `narrows kernel` and `narrows validate kernels` from the outside.
 
-use assert_cmd::Command;
+use crate::cli::{self, Run, folder};
 use serde_json::Value;
 
 const ROWS: &str = "\
@@ -10,21 +10,13 @@ b,validation,T4,gemm,4096,4096,4096,,,,,,bf16,5000,s
 c,validation,Abacus,gemm,1,1,1,,,,,,fp16,1,s
 ";
 
-fn narrows(arguments: &[&str]) -> (i32, String, String) {
-    let output = Command::cargo_bin("narrows")
-        .unwrap()
-        .args(arguments)
-        .output()
-        .unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let code = output.status.code().unwrap();
-    (code, text(&output.stdout), text(&output.stderr))
+fn narrows(arguments: &[&str]) -> Run {
+    let dir = folder(&[]);
+    cli::narrows(dir.path(), arguments)
 }
 
 fn json(arguments: &[&str]) -> Value {
-    let (code, out, err) = narrows(&[&["--json"], arguments].concat());
-    assert_eq!(code, 0, "{err}");
-    serde_json::from_str(&out).unwrap()
+    narrows(&[&["--json"], arguments].concat()).json()
 }
 
 #[test]
@@ -54,7 +46,7 @@ fn formats_that_run_as_another_say_so() {
 
 #[test]
 fn a_workload_in_a_format_that_the_machine_lacks_says_what_it_runs_as() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder(&[]);
     let run = |precision: &str| {
         let file = folder.path().join(format!("{precision}.yaml"));
         let text = format!(
@@ -132,13 +124,11 @@ fn every_entry_is_shown_under_its_own_name() {
         let name = entry["name"].as_str().unwrap();
         assert_eq!(json(&["catalog", name])["name"], *name);
     }
-    let (code, csv, _) = narrows(&["--csv", "catalog", "h100-sxm-80gb", "RTX 3090"]);
-    assert_eq!((code, csv.lines().count()), (0, 3), "{csv}");
-    let (code, csv, _) = narrows(&["--csv", "kernel", "list"]);
-    assert!(
-        code == 0 && csv.starts_with("operator,sizes,what it does\n"),
-        "{csv}"
-    );
+    let run = narrows(&["--csv", "catalog", "h100-sxm-80gb", "RTX 3090"]);
+    assert_eq!((run.code, run.stdout.lines().count()), (0, 3), "{run:?}");
+    let run = narrows(&["--csv", "kernel", "list"]);
+    let begins = run.stdout.starts_with("operator,sizes,what it does\n");
+    assert!(run.code == 0 && begins, "{run:?}");
 }
 
 #[test]
@@ -230,16 +220,15 @@ fn sizes_and_filters_that_make_no_sense_are_refused() {
 }
 
 fn refused(arguments: &[&str], message: &str) {
-    let (code, _, err) = narrows(arguments);
-    assert_eq!(code, 2, "{arguments:?}");
-    assert!(err.contains(message), "{arguments:?}: {err}");
+    let run = narrows(arguments);
+    assert_eq!(run.code, 2, "{arguments:?}");
+    assert!(run.stderr.contains(message), "{arguments:?}: {run:?}");
 }
 
 #[test]
 fn validation_counts_every_row_and_writes_its_report() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder(&[("rows.csv", ROWS)]);
     let file = folder.path().join("rows.csv");
-    std::fs::write(&file, ROWS).unwrap();
     let file = file.to_str().unwrap();
     let out = folder.path().join("report");
     let record = json(&["validate", "kernels", file, "-o", out.to_str().unwrap()]);
@@ -268,9 +257,8 @@ fn validation_counts_every_row_and_writes_its_report() {
 
 #[test]
 fn a_mechanism_can_be_taken_out_and_its_errors_stand_beside_the_whole_models() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder(&[("rows.csv", ROWS)]);
     let file = folder.path().join("rows.csv");
-    std::fs::write(&file, ROWS).unwrap();
     let record = json(&[
         "validate",
         "kernels",
@@ -283,14 +271,11 @@ fn a_mechanism_can_be_taken_out_and_its_errors_stand_beside_the_whole_models() {
     assert_eq!(record["mechanism"], "achievable");
     let error = |key: &str| class[key].as_f64().unwrap();
     assert!(error("mean_error_without") < error("mean_error"));
-    let (code, _, err) = narrows(&[
-        "validate",
-        "collectives",
-        file.to_str().unwrap(),
-        "--without",
-        "waves",
-    ]);
-    assert!(code == 2 && err.contains("has no mechanisms"), "{err}");
+    let arguments = ["validate", "collectives", file.to_str().unwrap()];
+    refused(
+        &[&arguments[..], &["--without", "waves"]].concat(),
+        "has no mechanisms",
+    );
 }
 
 /// So many rows of one product on one device, of one split, in a file.
@@ -304,7 +289,7 @@ fn alike(folder: &std::path::Path, rows: usize) -> String {
 
 #[test]
 fn devices_stand_beside_themselves_with_their_own_constants_withheld() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder(&[]);
     let out = folder.path().join("out");
     let file = alike(folder.path(), 20);
     let record = json(&["validate", "kernels", &file, "-o", out.to_str().unwrap()]);
@@ -327,7 +312,7 @@ fn devices_stand_beside_themselves_with_their_own_constants_withheld() {
 
 #[test]
 fn the_error_on_unseen_devices_is_written_as_a_file_of_the_catalogue() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder(&[]);
     let file = alike(folder.path(), 20);
     let out = folder.path().join("out");
     let arguments = ["validate", "unseen-kernels", file.as_str()];
@@ -341,10 +326,9 @@ fn the_error_on_unseen_devices_is_written_as_a_file_of_the_catalogue() {
     // The catalogue takes it, and `narrows kernel` prints from it.
     std::fs::write(&written, text.replace("value: 0.", "value: 0.7")).unwrap();
     let catalog = ["--catalog", out.to_str().unwrap()];
-    let (code, shown, err) =
-        narrows(&[&catalog[..], &["kernel", "gemm", "--on", "gtx-580-3gb"]].concat());
-    assert_eq!(code, 0, "{err}");
-    assert!(shown.contains("are 7"), "{shown}");
+    let run = narrows(&[&catalog[..], &["kernel", "gemm", "--on", "gtx-580-3gb"]].concat());
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stdout.contains("are 7"), "{run:?}");
 }
 
 #[test]
@@ -368,7 +352,7 @@ fn zeros_are_multiplied_at_the_full_clock_where_power_limits_it() {
 
 #[test]
 fn what_a_campaign_multiplies_is_known_from_its_code() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder(&[]);
     let file = folder.path().join("rows.csv");
     let head = ROWS.lines().next().unwrap();
     let row = |id: &str, op: &str| {
@@ -383,16 +367,99 @@ fn what_a_campaign_multiplies_is_known_from_its_code() {
 
 #[test]
 fn a_missing_column_and_an_unknown_split_are_named() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder(&[]);
     let file = folder.path().join("rows.csv");
     std::fs::write(&file, ROWS.replace("time_us", "time")).unwrap();
     let path = file.to_str().unwrap();
-    let (code, _, err) = narrows(&["validate", "kernels", path]);
-    assert!(
-        code == 2 && err.contains("lacks the needed column `time_us`"),
-        "{err}"
-    );
+    let message = "lacks the needed column `time_us`";
+    refused(&["validate", "kernels", path], message);
     std::fs::write(&file, ROWS).unwrap();
-    let (code, _, err) = narrows(&["validate", "kernels", path, "--split", "valid"]);
-    assert!(code == 2 && err.contains("has no split `valid`"), "{err}");
+    let arguments = ["validate", "kernels", path, "--split", "valid"];
+    refused(&arguments, "has no split `valid`");
+}
+
+#[test]
+fn what_was_not_measured_of_a_device_is_said_in_one_line() {
+    let said = |device: &str, format: &str| {
+        let run = narrows(&["kernel", "gemm", "--on", device, "--dtype", format]);
+        assert_eq!(run.code, 0, "{run:?}");
+        let lines = run.stdout.lines().filter(|line| line.starts_with(device));
+        let notes: Vec<String> = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(_, note)| note.to_string())
+            .collect();
+        notes
+    };
+    assert!(said("h100-sxm-80gb", "bf16").is_empty());
+    let estimate = "what products reach was not measured and is an estimate; `narrows catalog \
+                    a100-pcie-80gb` says how it was reasoned";
+    assert_eq!(said("a100-pcie-80gb", "bf16"), [estimate]);
+    let [both] = &said("h200-sxm", "bf16")[..] else {
+        panic!("one line");
+    };
+    let begins = "what products reach was not measured and is an estimate; what its memory \
+                  reaches was not measured and is taken from the family hopper; ";
+    assert!(both.starts_with(begins), "{both}");
+    // Its FP32 was measured.
+    let [memory] = &said("h200-sxm", "fp32")[..] else {
+        panic!("one line");
+    };
+    assert!(memory.starts_with("what its memory reaches"), "{memory}");
+    let [family] = &said("gtx-580-3gb", "fp32")[..] else {
+        panic!("one line");
+    };
+    let begins = "not measured itself; what kernels reach is taken from the family ";
+    assert!(family.starts_with(begins), "{family}");
+}
+
+#[test]
+fn help_lists_every_name_that_is_taken() {
+    let help = |command: &str| {
+        let text = narrows(&[command, "--help"]).stdout;
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let mechanisms = "achievable, power, launch, ramp, cache, waves, reuse, fill, split, tiles, \
+                      little, pages, collisions or softmax";
+    let (kernel, validate) = (help("kernel"), help("validate"));
+    assert!(kernel.contains(mechanisms) && validate.contains(mechanisms));
+    assert!(kernel.contains("fp64, fp32, tf32, fp16, bf16, fp8, int8 or fp4"));
+    assert!(validate.contains("collectives, kernels or unseen-kernels"));
+}
+
+#[test]
+fn a_roofline_says_which_device_has_no_roof_and_what_comes_from_a_cache() {
+    let folder = folder(&[]);
+    // The words of the chart, without its marks.
+    let draw = |arguments: &[&str]| {
+        let output = ["--roofline", "-o", "out"];
+        let run = cli::narrows(folder.path(), &[&["kernel"], arguments, &output].concat());
+        assert_eq!(run.code, 0, "{run:?}");
+        let chart = format!("out/{}-roofline.svg", arguments[0]);
+        let text = std::fs::read_to_string(folder.path().join(chart)).unwrap();
+        let words = text.lines().filter(|line| !line.starts_with('<'));
+        words.collect::<Vec<_>>().join(" ")
+    };
+    let gemm = draw(&["gemm", "--on", "h100-sxm-80gb", "--dtype", "fp16"]);
+    assert!(gemm.contains("dots by share of the time of all"));
+    assert!(!gemm.contains("no roof") && !gemm.contains("above the VRAM rate"));
+    let cached = draw(&["gelu", "-m", "1024", "--on", "h100-sxm-80gb"]);
+    assert!(
+        cached.contains("above the VRAM rate: data from the L2 cache"),
+        "{cached}"
+    );
+    let add = draw(&[
+        "add",
+        "-m",
+        "1",
+        "--on",
+        "t4",
+        "--on",
+        "cpu-8-core",
+        "--dtype",
+        "int8",
+    ]);
+    assert!(
+        add.contains("no roof for what has no int8: cpu-8-core"),
+        "{add}"
+    );
 }

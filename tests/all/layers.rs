@@ -186,3 +186,18 @@ fn the_engine_has_no_word_of_the_domain() {
         }
     }
 }
+
+/// Charts know strings, numbers and how these are written: `report/draw` could be a crate.
+#[test]
+fn charts_know_only_strings_numbers_and_units() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/report/draw");
+    let mut files = Vec::new();
+    source_files(&root, &mut files);
+    for path in &files {
+        let text = std::fs::read_to_string(path).unwrap();
+        let text = text.replace("crate::report::draw", "");
+        for used in used_modules(&text) {
+            assert_eq!(used, "units", "{}", path.display());
+        }
+    }
+}
