@@ -74,13 +74,16 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
         return Err(no_name(split));
     }
     let file = Measurements::read(&args.file)?;
+    let subject = make(context)?;
+    // Before anything is written or takes long.
+    file.check_columns(subject.needed())?;
+    file.rows(args.split.as_deref())?;
     if let Some(folder) = &args.output {
         files::prepare(folder)?;
     }
     if let Some(mechanism) = &args.without {
         return run_without(context, args, &file, mechanism);
     }
-    let subject = make(context)?;
     let record = validate(subject.as_ref(), &file, args.split.as_deref())?;
     let record = record.with_withheld(subject.as_ref(), &file)?;
     if let Some(folder) = &args.output {

@@ -93,7 +93,7 @@ impl Bound {
         match self {
             Self::Compute => "compute units",
             Self::Vram => "VRAM",
-            Self::Cache => "L2 cache",
+            Self::Cache => "cache",
             Self::Waves => "idle units (waves)",
             Self::Launch => "launch",
         }

@@ -179,7 +179,7 @@ pub fn kernels(records: &[KernelRecord]) -> String {
         "cache_bytes_per_s",
         "intensity",
     ]);
-    header.extend(["bound_by", "tile_rows", "tile_columns", "split"]);
+    header.extend(["bound_by", "tile_rows", "tile_columns", "split", "notes"]);
     let text = |value: Option<u64>| value.map_or_else(String::new, |v| v.to_string());
     let rows = records.iter().map(|record| {
         let mut row = [
@@ -204,6 +204,7 @@ pub fn kernels(records: &[KernelRecord]) -> String {
             text(record.tile.map(|tile| tile[0])),
             text(record.tile.map(|tile| tile[1])),
             text(record.split),
+            record.notes.join("; "),
         ]);
         row
     });

@@ -48,6 +48,8 @@ pub struct KernelRecord {
     pub tile: Option<[u64; 2]>,
     /// Parts of K.
     pub split: Option<u64>,
+    /// What of the device was not measured, and what its format runs as; empty for nothing.
+    pub notes: Vec<String>,
 }
 
 impl KernelRecord {
@@ -83,11 +85,13 @@ pub fn record(
         bound_by: all.bound.words(),
         kind: match all.bound {
             Bound::Compute | Bound::Waves => "compute",
-            Bound::Vram | Bound::Cache => "vram",
+            Bound::Vram => "vram",
+            Bound::Cache => "cache",
             Bound::Launch => "launch",
         },
         tile: all.tiling.map(|tiling| [tiling.rows, tiling.columns]),
         split: all.tiling.map(|tiling| tiling.split),
+        notes: Vec::new(),
     })
 }
 
@@ -100,13 +104,19 @@ fn label(device: &Device<'_>) -> String {
     }
 }
 
-/// The records as a table; the sizes shown are those that differ between them.
+/// The records as a table under a line of what they have in common: the columns of sizes are those
+/// that differ between them.
 pub fn text(records: &[KernelRecord]) -> String {
     let varied = varied(records);
+    let first = records.first();
+    let head = first.map_or_else(String::new, |first| {
+        let sizes = fixed_sizes(first, &varied);
+        format!("{} in {}: {sizes}\n\n", first.operator, first.format)
+    });
     let mut header = vec!["device".to_string()];
     header.extend(varied.iter().map(|name| (*name).to_string()));
     let fixed = [
-        "time", "FLOP/s", "VRAM", "L2", "FLOP/B", "bound by", "tile", "split", "runs as",
+        "time", "FLOP/s", "VRAM", "cache", "FLOP/B", "bound by", "tile", "split", "runs as",
     ];
     header.extend(fixed.map(String::from));
     let rows: Vec<Vec<String>> = records
@@ -135,7 +145,7 @@ pub fn text(records: &[KernelRecord]) -> String {
             row
         })
         .collect();
-    table(&header, &rows)
+    head + &table(&header, &rows)
 }
 
 /// A rate, or a dash for none.
@@ -200,7 +210,7 @@ pub fn sweep_chart(records: &[KernelRecord]) -> Option<Result<Rendered, RenderEr
     let log_y = spans(points().map(|point| point.value), WIDE_RATES);
     let chart = Sweep {
         title: format!("{} in {} over {size}", first.operator, first.format),
-        subtitle: fixed_sizes(first, size),
+        subtitle: fixed_sizes(first, &[size]),
         x_axis: axis_words(size).to_string(),
         y_axis: if computes { "rate" } else { "data rate" }.into(),
         measure: if computes {
@@ -239,8 +249,12 @@ fn axis_words(size: &str) -> &str {
     }
 }
 
-fn fixed_sizes(record: &KernelRecord, varied: &str) -> String {
-    let others = record.sizes.iter().filter(|(name, _)| *name != varied);
+/// The sizes of a record that do not vary, in words.
+fn fixed_sizes(record: &KernelRecord, varied: &[&str]) -> String {
+    let others = record
+        .sizes
+        .iter()
+        .filter(|(name, _)| !varied.contains(name));
     let words: Vec<String> = others
         .map(|(name, value)| format!("{name} {value}"))
         .collect();
@@ -277,9 +291,12 @@ pub fn roofline_chart(
     devices: &[Device<'_>],
     precision: Precision,
 ) -> Result<Rendered, RenderError> {
-    let roofs = devices
-        .iter()
-        .filter_map(|device| roofs(label(device), device, precision));
+    // What a mechanism is taken out of stands under the roof of the whole model.
+    let whole = devices.iter().filter(|d| d.missing().is_none() && !d.zeros);
+    let roofs: Vec<RooflineDevice> = whole
+        .filter_map(|device| roofs(label(device), device, precision))
+        .collect();
+    let several = devices.len() > 1;
     let varied = varied(records);
     let label = |record: &KernelRecord| {
         let sizes = record
@@ -289,14 +306,19 @@ pub fn roofline_chart(
         let words: Vec<String> = sizes
             .map(|(name, value)| format!("{name} {value}"))
             .collect();
-        format!("{} {}", record.operator, words.join(" "))
+        let words = words.join(" ");
+        match (several, words.as_str()) {
+            (false, words) => format!("{} {words}", record.operator),
+            (true, "") => record.device.clone(),
+            (true, words) => format!("{words} on {}", record.device),
+        }
     };
     let total_s: f64 = records.iter().map(|record| record.time_s).sum();
     let points = records.iter().filter(|record| record.flops_per_s > 0.0);
     let chart = Roofline {
         title: "Operators under the roofline".into(),
         subtitle: roofline_subtitle(records, devices, precision),
-        devices: roofs.collect(),
+        devices: roofs,
         points: points
             .map(|record| RooflinePoint {
                 label: label(record).trim_end().to_string(),
@@ -335,7 +357,7 @@ fn roofline_subtitle(
         device.is_some_and(|d| record.bytes_per_s() > d.sheet_bandwidth)
     };
     if records.iter().any(above) {
-        words += "; above the VRAM rate: data from the L2 cache";
+        words += "; above the VRAM rate: data from the cache";
     }
     words
 }

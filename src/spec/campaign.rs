@@ -1,9 +1,9 @@
 //! Catalogue files about measurements: how a campaign timed, and how far predictions are off.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 
-use super::figure::{Figure, above_zero_if_any, factor, factor_if_any};
+use super::figure::{Figure, above_zero_if_any, bounded_if_any, factor, factor_if_any};
 use super::workload::Precision;
 use crate::units::{Bytes, Seconds};
 
@@ -68,7 +68,7 @@ pub struct CampaignSpec {
     #[serde(default)]
     pub int8_on_vector_units: Option<Figure<bool>>,
     /// Steps of K that its library's FP32 kernels take at a time.
-    #[serde(default, deserialize_with = "above_zero_if_any")]
+    #[serde(default, deserialize_with = "steps_of_k")]
     pub fp32_tile_k: Option<Figure<u32>>,
     /// Whether it ran without the error-correcting code that a card's memory has as it ships.
     #[serde(default)]
@@ -91,6 +91,13 @@ pub struct CampaignSpec {
     /// several the longest counts.
     #[serde(default)]
     pub formats: Option<Figure<BTreeMap<String, Precision>>>,
+}
+
+/// No library takes more steps of K at a time.
+const MOST_STEPS: f64 = 256.0;
+
+fn steps_of_k<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Figure<u32>>, D::Error> {
+    bounded_if_any(d, MOST_STEPS)
 }
 
 impl CampaignSpec {

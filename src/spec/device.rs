@@ -4,7 +4,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 use super::figure::{
-    Amount, Figure, PeakShare, Share, above_zero, above_zero_if_any, factor_if_any,
+    Amount, Figure, PeakShare, Share, above_zero, above_zero_if_any, bounded_if_any, factor_if_any,
 };
 use super::workload::Precision;
 use crate::units::{Bytes, BytesPerSecond, FlopsPerSecond, Hertz, Seconds, Watts};
@@ -212,8 +212,18 @@ pub struct Memory {
     #[serde(default, deserialize_with = "above_zero_if_any")]
     pub l2: Option<Figure<Bytes>>,
     /// Least time from the opening of one DRAM page to that of the next, over all channels.
-    #[serde(default, deserialize_with = "above_zero_if_any")]
+    #[serde(default, deserialize_with = "page_time")]
     pub page: Option<Figure<Seconds>>,
+}
+
+/// No DRAM takes longer to open a page \[s\].
+const LONGEST_PAGE: f64 = 1e-6;
+
+fn page_time<'de, D>(d: D) -> Result<Option<Figure<Seconds>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    bounded_if_any(d, LONGEST_PAGE)
 }
 
 /// What the cells of a device's memory are.

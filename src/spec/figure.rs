@@ -183,6 +183,22 @@ impl<'de, T: Deserialize<'de> + Amount> Deserialize<'de> for AboveZero<T> {
     }
 }
 
+/// A figure that must be above zero and at most `most`, in base units, where it is given.
+pub(super) fn bounded_if_any<'de, T, D>(d: D, most: f64) -> Result<Option<Figure<T>>, D::Error>
+where
+    T: Deserialize<'de> + Amount,
+    D: Deserializer<'de>,
+{
+    let figure = above_zero_if_any::<T, D>(d)?;
+    match &figure {
+        Some(figure) if figure.value.amount() > most => Err(serde::de::Error::custom(format!(
+            "{} is not plausible here; expected at most {most}",
+            short(figure.value.amount())
+        ))),
+        _ => Ok(figure),
+    }
+}
+
 /// A figure that must be above zero.
 pub(super) fn above_zero<'de, T, D>(d: D) -> Result<Figure<T>, D::Error>
 where

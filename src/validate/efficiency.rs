@@ -79,7 +79,7 @@ fn chart(
     let chart = Sweep {
         title: format!("How much of its {format} peak a product reaches on {device}"),
         subtitle: format!(
-            "{} published products ({split}); with what else a source timed with them",
+            "{} published products ({split}), with the casts that a layer makes before them",
             products.len()
         ),
         x_axis: "size of the product [FLOP]".into(),

@@ -123,13 +123,13 @@ fn summaries(record: &ValidationRecord) -> String {
     .map(String::from);
     let all = record.split.as_deref().unwrap_or("all");
     let mut rows = vec![summary(all, &record.summary)];
-    rows.extend(record.splits.iter().map(|(name, part)| summary(name, part)));
     rows.extend(
         record
             .classes
             .iter()
             .map(|(name, part)| summary(&format!("  {name}"), part)),
     );
+    rows.extend(record.splits.iter().map(|(name, part)| summary(name, part)));
     table(&header, &rows)
 }
 

@@ -87,16 +87,15 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
             records.push(one.map_err(|e| Diagnostic::new(e.to_string()))?);
         }
     }
+    let lines = notes(&known, precision, &mut records, &unseen);
     if let Some(folder) = &args.output {
         write(folder, args, &records, &devices, precision)?;
     }
     output::result(&match context.format {
         Format::Json => output::json(&records)?,
         Format::Csv => csv::kernels(&records),
-        Format::Text => {
-            let notes = notes(&known, precision, &records, &unseen);
-            format!("{}{notes}", text(&records))
-        }
+        Format::Text if lines.is_empty() => text(&records),
+        Format::Text => format!("{}\n\n{}", text(&records), lines.join("\n")),
     })?;
     Ok(Answer::Done)
 }

@@ -81,34 +81,40 @@ fn unmeasured(
     Some(format!("{name}: {what}; {more}"))
 }
 
-/// What is not measured of devices, and formats that run as another.
+/// What is not measured of devices, and formats that run as another, a line each; every record of a
+/// device gets its lines.
 pub(super) fn notes(
     known: &[AnyDevice],
     precision: Precision,
-    records: &[KernelRecord],
+    records: &mut [KernelRecord],
     unseen: &AccuracySpec,
-) -> String {
-    let mut lines = Vec::new();
+) -> Vec<String> {
+    let mut all = Vec::new();
     for device in known {
         let name = match device {
             AnyDevice::Gpu(gpu) => &gpu.name,
             AnyDevice::Cpu(cpu) => &cpu.name,
             AnyDevice::Switch(_) => continue,
         };
-        lines.extend(unmeasured(name, &stand_ins(device, precision), unseen));
-        let other = records
+        let mut lines: Vec<String> = unmeasured(name, &stand_ins(device, precision), unseen)
+            .into_iter()
+            .collect();
+        // A device's variants are called after it.
+        let own = |record: &&mut KernelRecord| record.device.split(' ').next() == Some(name);
+        let mut of_device: Vec<&mut KernelRecord> = records.iter_mut().filter(own).collect();
+        let other = of_device
             .iter()
-            .find(|record| record.device == *name && record.runs_as != record.format);
-        if let Some(record) = other {
-            lines.push(format!(
+            .find(|record| record.runs_as != record.format);
+        lines.extend(other.map(|record| {
+            format!(
                 "{name}: has no {}; it runs as {}",
                 record.format, record.runs_as
-            ));
+            )
+        }));
+        for record in &mut of_device {
+            record.notes.clone_from(&lines);
         }
+        all.extend(lines);
     }
-    if lines.is_empty() {
-        String::new()
-    } else {
-        format!("\n\n{}", lines.join("\n"))
-    }
+    all
 }

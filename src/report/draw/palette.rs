@@ -30,9 +30,10 @@ pub struct Ink {
 }
 
 /// The known kinds in the order of legends: key, words of the legend, fill.
-const KINDS: [(&str, &str, RGBColor); 11] = [
+const KINDS: [(&str, &str, RGBColor); 12] = [
     ("compute", "compute", RGBColor(0x00, 0x72, 0xB2)),
     ("vram", "GPU memory", RGBColor(0xE6, 0x9F, 0x00)),
+    ("cache", "cache", RGBColor(0xA6, 0xD8, 0x54)),
     ("gpu-link", "GPU link", RGBColor(0x00, 0x9E, 0x73)),
     ("pcie", "PCIe", RGBColor(0xD5, 0x5E, 0x00)),
     ("cpu-memory", "CPU memory", RGBColor(0xCC, 0x79, 0xA7)),
