@@ -1,45 +1,67 @@
 //! Figures of the catalogue against each other and against arithmetic.
 
+#[path = "catalogue_audit/links.rs"]
+mod links;
+#[path = "catalogue_audit/memories.rs"]
+mod memories;
+#[path = "catalogue_audit/peaks.rs"]
+mod peaks;
+#[path = "catalogue_audit/sources.rs"]
+mod sources;
+
 use narrows::catalog::Catalog;
 use narrows::kernel::Device;
-use narrows::spec::{CpuSpec, DeviceClass, Figure, GpuSpec, Kind};
-use narrows::units::FlopsPerSecond;
+use narrows::spec::{CpuSpec, FamilySpec, GpuSpec, Kind, Source, parse};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 fn catalog() -> Catalog {
     Catalog::shipped().unwrap()
 }
 
-fn gpus(catalog: &Catalog) -> Vec<Arc<GpuSpec>> {
-    let names = catalog.names(Kind::Gpu);
-    names
-        .iter()
-        .map(|name| catalog.get(name).unwrap())
-        .collect()
+/// All entries of a kind.
+fn entries<T>(kind: Kind, get: impl Fn(&Catalog, &str) -> Arc<T>) -> Vec<Arc<T>> {
+    let catalog = catalog();
+    let names = catalog.names(kind);
+    names.iter().map(|name| get(&catalog, name)).collect()
 }
 
-fn rate(figure: &Option<Figure<FlopsPerSecond>>) -> Option<f64> {
-    figure.as_ref().map(|figure| figure.value.0)
+fn gpus() -> Vec<Arc<GpuSpec>> {
+    entries(Kind::Gpu, |catalog, name| catalog.get(name).unwrap())
 }
 
-/// Dense 16-bit matrix operations of one unit and clock, the most that each family has (hardware
-/// notes: 1024 from Volta to Ada, of which GeForce cards do half with FP32 accumulation, 2048 on
-/// GA100, 4096 on Hopper, 8192 on Blackwell). A sparse peak is twice that.
-fn most_per_clock(architecture: &str) -> Option<f64> {
-    Some(match architecture {
-        "volta" | "turing" | "ampere-rtx" | "ada" | "blackwell-rtx" => 1024.0,
-        "turing-geforce" | "ampere-geforce" | "ada-geforce" | "blackwell-geforce" => 512.0,
-        "ampere" => 2048.0,
-        "hopper" => 4096.0,
-        "blackwell" => 8192.0,
-        _ => return None,
-    })
+fn cpus() -> Vec<Arc<CpuSpec>> {
+    entries(Kind::Cpu, |catalog, name| catalog.get(name).unwrap())
+}
+
+/// The files of a folder of the catalogue and of those in it, as values: what a figure's unit was,
+/// and where it says it comes from, is lost once it has been read as a figure.
+fn written(folder: &str) -> Vec<(PathBuf, Value)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/catalog/data");
+    let mut found = Vec::new();
+    let mut folders = vec![root.join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "yaml") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let source = Source::new(path.display().to_string(), text);
+                let value = parse(&source).unwrap_or_else(|d| panic!("{path:?}: {}", d.message));
+                found.push((path, value));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "{folder}");
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    found
 }
 
 #[test]
 fn every_device_is_complete_and_has_sources() {
-    let catalog = catalog();
-    for gpu in gpus(&catalog) {
+    for gpu in gpus() {
         let memory = &gpu.memory;
         let sources = [
             &gpu.compute.units.source,
@@ -60,75 +82,31 @@ fn every_device_is_complete_and_has_sources() {
         let device = Device::of_gpu(&gpu);
         assert!(device.vector_rate().is_ok(), "{}", gpu.name);
     }
-    for name in catalog.names(Kind::Cpu) {
-        let cpu = catalog.get::<CpuSpec>(name).unwrap();
-        assert!(!cpu.achievable.source.is_empty(), "{name}");
+    for cpu in cpus() {
+        assert!(!cpu.achievable.source.is_empty(), "{}", cpu.name);
     }
 }
 
+/// A GPU that is given the architecture of the CPU beside it (an APU's) would get shares of CPUs.
 #[test]
-fn estimates_carry_their_reasoning() {
-    fn reasoned<T>(figure: &Figure<T>) -> bool {
-        !figure.estimate || figure.note.is_some()
-    }
-    for gpu in gpus(&catalog()) {
-        assert!(reasoned(&gpu.compute.achievable), "{}", gpu.name);
-        assert!(reasoned(&gpu.memory.achievable), "{}", gpu.name);
-    }
-}
-
-#[test]
-fn no_peak_is_sparse() {
-    for gpu in gpus(&catalog()) {
-        let (Some(most), Some(peak)) = (
-            most_per_clock(&gpu.architecture),
-            rate(&gpu.compute.peak.bf16).or(rate(&gpu.compute.peak.fp16)),
-        ) else {
-            continue;
-        };
-        let units = f64::from(gpu.compute.units.value);
-        // Some sheets assume a clock a few per cent above the nominal boost.
-        let limit = most * units * gpu.compute.clock.value.0 * 1.05;
-        assert!(peak <= limit, "{}: {peak:e} of {limit:e}", gpu.name);
-    }
-}
-
-#[test]
-fn narrow_formats_are_at_most_twice_the_next_wider_one() {
-    for gpu in gpus(&catalog()) {
-        let peak = &gpu.compute.peak;
-        let wide = rate(&peak.bf16).or(rate(&peak.fp16));
-        if gpu.class != DeviceClass::Gpu {
-            continue;
+fn no_gpu_has_the_family_of_a_cpu() {
+    let families = entries(Kind::Family, |catalog, name| {
+        catalog.get::<FamilySpec>(name).unwrap()
+    });
+    let cpus = cpus();
+    for gpu in gpus() {
+        let covering = families
+            .iter()
+            .filter(|family| family.covers.contains(&gpu.architecture));
+        for family in covering {
+            let mut of_cpus = cpus.iter().map(|cpu| &cpu.architecture);
+            assert!(
+                !of_cpus.any(|architecture| family.covers.contains(architecture)),
+                "{}: `{}` covers CPUs",
+                gpu.name,
+                family.name
+            );
         }
-        for (narrow, wider) in [(rate(&peak.fp8), wide), (rate(&peak.fp4), rate(&peak.fp8))] {
-            if let (Some(narrow), Some(wider)) = (narrow, wider) {
-                // Blackwell Ultra triples FP4; GeForce cards halve FP8 with FP32 accumulation.
-                let most = match gpu.architecture.as_str() {
-                    "blackwell" if gpu.name.contains("b300") => 3.15,
-                    "blackwell-rtx" | "blackwell-geforce" => 4.05,
-                    _ => 2.05,
-                };
-                assert!(narrow <= most * wider, "{}", gpu.name);
-            }
-        }
-    }
-}
-
-#[test]
-fn vector_peaks_follow_units_and_clock() {
-    for gpu in gpus(&catalog()) {
-        let nvidia = gpu.vendor == "NVIDIA";
-        let (Some(peak), true) = (rate(&gpu.compute.peak.fp32), nvidia) else {
-            continue;
-        };
-        let per_clock = peak / f64::from(gpu.compute.units.value) / gpu.compute.clock.value.0;
-        // 64 to 192 lanes, two operations each.
-        assert!(
-            (60.0..400.0).contains(&per_clock),
-            "{}: {per_clock}",
-            gpu.name
-        );
     }
 }
 
@@ -141,16 +119,5 @@ fn names_asked_for_are_there() {
         apple-m1 apple-m2 gh200-96gb b200-sxm";
     for name in names.split_whitespace() {
         assert!(catalog.device(name).is_ok(), "{name}");
-    }
-}
-
-#[test]
-fn sizes_are_binary_and_bandwidths_decimal() {
-    for gpu in gpus(&catalog()) {
-        let size = gpu.memory.size.value.0;
-        let gib = size / f64::from(1u32 << 30);
-        let gb = size / 1e9;
-        let round = |value: f64| (value * 10.0).fract().abs() < 1e-6;
-        assert!(round(gib) || round(gb), "{}: {size}", gpu.name);
     }
 }

@@ -190,16 +190,6 @@ fn gpus() {
             figure(CARD, "clock", "0 MHz"),
             &[g, "0 MHz"],
         ),
-        case(
-            "GPU memory pages that take no time to open",
-            g,
-            with(
-                CARD,
-                "memory:",
-                "memory:\n  page: {value: 0 ns, source: none}",
-            ),
-            &[g, "0 ns"],
-        ),
         case("GPU units 0", g, figure(CARD, "units", "0"), &[g, "0"]),
         case(
             "GPU share 1.6",
@@ -268,6 +258,39 @@ fn figures_of_gpus() {
                 "  boost: {value: 1e308, source: none}\n  achievable: {value: 0.79",
             ),
             &[g, "plausible"],
+        ),
+    ];
+    snapshot!(messages(&cases));
+}
+
+#[test]
+fn memories() {
+    let g = "c/card.yaml";
+    let with_line = |line: &str| with(CARD, "memory:", &format!("memory:\n  {line}"));
+    let cases = [
+        case(
+            "GPU memory pages that take no time to open",
+            g,
+            with_line("page: {value: 0 ns, source: none}"),
+            &[g, "0 ns"],
+        ),
+        case(
+            "GPU memory bus without lines",
+            g,
+            with_line("bus: {value: {bits: 0, pin: 3 Gb/s}, source: none}"),
+            &[g, "bits: 0"],
+        ),
+        case(
+            "GPU memory bus without the rate of a line",
+            g,
+            with_line("bus: {value: {bits: 5120}, source: none}"),
+            &[g, "`pin`"],
+        ),
+        case(
+            "GPU memory of a kind nobody knows",
+            g,
+            with_line("kind: {value: sramm, source: none}"),
+            &[g, "`sramm`", "sram"],
         ),
     ];
     snapshot!(messages(&cases));
