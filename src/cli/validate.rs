@@ -74,6 +74,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
         return Err(no_name(split));
     }
     let file = Measurements::read(&args.file)?;
+    let mechanism = left_out(args)?;
     let subject = make(context)?;
     // Before anything is written or takes long.
     file.check_columns(subject.needed())?;
@@ -81,7 +82,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
     if let Some(folder) = &args.output {
         files::prepare(folder)?;
     }
-    if let Some(mechanism) = &args.without {
+    if let Some(mechanism) = mechanism {
         return run_without(context, args, &file, mechanism);
     }
     let record = validate(subject.as_ref(), &file, args.split.as_deref())?;
@@ -97,18 +98,25 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
     Ok(Answer::Done)
 }
 
+/// The mechanism to leave out, if any.
+fn left_out(args: &Args) -> Result<Option<Mechanism>, Diagnostic> {
+    let Some(name) = &args.without else {
+        return Ok(None);
+    };
+    if args.kind != KERNELS {
+        let message = format!("`{}` has no mechanisms to leave out", args.kind);
+        return Err(Diagnostic::new(message).help("`--without` is for `narrows validate kernels`"));
+    }
+    super::kernel::mechanism(name).map(Some)
+}
+
 /// Both models on the same rows.
 fn run_without(
     context: &Context,
     args: &Args,
     file: &Measurements,
-    mechanism: &str,
+    mechanism: Mechanism,
 ) -> Result<Answer, Diagnostic> {
-    if args.kind != KERNELS {
-        let message = format!("`{}` has no mechanisms to leave out", args.kind);
-        return Err(Diagnostic::new(message).help("`--without` is for `narrows validate kernels`"));
-    }
-    let mechanism = super::kernel::mechanism(mechanism)?;
     let kernels = Kernels::new(&context.catalog)?;
     let record = without(&kernels, mechanism, file, args.split.as_deref())?;
     if let Some(folder) = &args.output {

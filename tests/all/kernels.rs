@@ -444,7 +444,7 @@ fn a_roofline_says_which_device_has_no_roof_and_what_comes_from_a_cache() {
     assert!(!gemm.contains("no roof") && !gemm.contains("above the VRAM rate"));
     let cached = draw(&["gelu", "-m", "1024", "--on", "h100-sxm-80gb"]);
     assert!(
-        cached.contains("above the VRAM rate: data from the L2 cache"),
+        cached.contains("above the VRAM rate: data from the cache"),
         "{cached}"
     );
     let add = draw(&[
