@@ -152,11 +152,6 @@ impl KernelCost {
             }
         }
     }
-
-    /// Useful operations for each byte moved \[FLOP/B\].
-    pub fn intensity(&self) -> f64 {
-        self.flops / self.moved.total()
-    }
 }
 
 /// What an operator asks of a GPU that has been busy for a while.

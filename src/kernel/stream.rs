@@ -80,7 +80,7 @@ mod tests {
         let device = Device::of_gpu(&gpu);
         let below = cost(bytes, 0.5 * RIDGE * bytes, &device).expect("supported");
         close(below.alone_s(BANDWIDTH), bytes / BANDWIDTH);
-        close(below.intensity(), 0.5 * RIDGE);
+        close(below.flops / below.moved.total(), 0.5 * RIDGE);
         let above = cost(bytes, 2.0 * RIDGE * bytes, &device).expect("supported");
         close(above.alone_s(BANDWIDTH), 2.0 * RIDGE * bytes / 19.5e12);
         close(above.launch_s, 2.5e-6);
