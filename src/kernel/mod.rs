@@ -100,6 +100,10 @@ impl Bound {
     }
 }
 
+/// Share of the units in use below which it is their idleness that a user should hear of: a quarter
+/// of the device gained is worth another shape.
+const MOSTLY_IDLE: f64 = 0.75;
+
 impl KernelCost {
     /// Time on an otherwise idle device whose VRAM reaches `vram_bandwidth` \[B/s\], without the
     /// launch \[s\]: the roofline.
@@ -122,7 +126,7 @@ impl KernelCost {
             Bound::Cache
         } else if moving >= compute {
             Bound::Vram
-        } else if self.compute_share < 0.75 {
+        } else if self.compute_share < MOSTLY_IDLE {
             Bound::Waves
         } else {
             Bound::Compute

@@ -69,6 +69,26 @@ mod tests {
     use crate::spec::Precision;
 
     #[test]
+    fn a_growing_sum_waits_for_its_launch_then_for_the_cache_then_for_memory() {
+        let gpu = a100();
+        let device = Device::of_gpu(&gpu);
+        let bound = |m| {
+            let dims = Dims {
+                m,
+                ..Dims::default()
+            };
+            let add = Named::of("add").expect("known");
+            let operators = add.operators(&dims, Precision::Fp16);
+            Prediction::of(&operators, &device)
+                .expect("supported")
+                .bound
+        };
+        assert_eq!(bound(16), Bound::Launch);
+        assert_eq!(bound(800), Bound::Cache);
+        assert_eq!(bound(8000), Bound::Vram);
+    }
+
+    #[test]
     fn kernels_add_up_and_the_longest_says_what_binds() {
         let gpu = a100();
         let device = Device::of_gpu(&gpu);
