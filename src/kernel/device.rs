@@ -179,14 +179,20 @@ impl<'a> Device<'a> {
         Self { boost: 0.0, ..self }
     }
 
-    /// Rate of work that would take so long at the lowered clock, relative to the rate there: the
-    /// clock falls within the time over which power is averaged, but not where nothing but zeros is
-    /// multiplied.
-    pub(super) fn clock_gain(&self, sustained_s: f64) -> f64 {
+    /// Device-seconds of work that takes so many at the lowered clock, on a share of the units:
+    /// the clock falls within the time over which power is averaged, but not where nothing but
+    /// zeros is multiplied, nor where power is no limit.
+    ///
+    /// It is faster by 1 + boost · A / (A + t), A that time and t how long the work takes.
+    pub(super) fn at_its_clock(&self, compute_s: f64, share: f64) -> f64 {
         if self.zeros || !self.has(Mechanism::Power) {
-            return 1.0 + self.headroom;
+            return compute_s / (1.0 + self.headroom);
         }
-        1.0 + self.boost * POWER_AVERAGE_S / (POWER_AVERAGE_S + sustained_s)
+        if self.boost == 0.0 {
+            return compute_s;
+        }
+        let averaged = POWER_AVERAGE_S * share;
+        compute_s * (averaged + compute_s) / ((1.0 + self.boost) * averaged + compute_s)
     }
 
     /// The same device as a model without one mechanism sees it.
@@ -433,18 +439,23 @@ mod tests {
 
     #[test]
     fn zeros_switch_no_multiplier_and_run_at_the_full_clock() {
-        let gain = |gpu: &GpuSpec| Device::of_gpu(gpu).busy().with_zeros().clock_gain(1.0);
+        let gain = |device: Device<'_>, seconds: f64| seconds / device.at_its_clock(seconds, 1.0);
+        let close = |ours: f64, exact: f64| assert!((ours / exact - 1.0).abs() < 1e-12, "{ours}");
+        let zeros = |gpu: &GpuSpec| gain(Device::of_gpu(gpu).busy().with_zeros(), 1.0);
         let mut gpu = a100();
-        assert_eq!(gain(&gpu), 1.0);
+        close(zeros(&gpu), 1.0);
         gpu.compute.boost = Some(figure(0.3));
-        assert_eq!(gain(&gpu), 1.3);
+        close(zeros(&gpu), 1.3);
         let full = crate::spec::PeakShare(1.5 * gpu.compute.achievable.value.0);
         gpu.compute.at_full_clock = Some(figure(full));
-        assert_eq!(gain(&gpu), 1.5);
+        close(zeros(&gpu), 1.5);
         let device = Device::of_gpu(&gpu);
-        assert!(device.clock_gain(1.0) < 1.01);
+        // As long as power is averaged over: half of the boost is left; of a second, nothing.
+        close(gain(device, POWER_AVERAGE_S), 1.15);
+        assert!(gain(device, 1.0) < 1.01);
+        close(gain(device.busy(), POWER_AVERAGE_S), 1.0);
         // Without a power limit everything runs so.
-        assert_eq!(device.without(Mechanism::Power).clock_gain(1.0), 1.5);
+        close(gain(device.without(Mechanism::Power), 1.0), 1.5);
     }
 
     #[test]

@@ -307,7 +307,11 @@ impl Cut {
     fn demands(&self, gemm: Gemm, device: &Device<'_>, split: u64, unpack_s: f64) -> Demands {
         let fill = device.if_has(Mechanism::Fill, PIPELINE_STEPS, 0.0);
         // Each row of tiles unpacks its weights for itself.
-        let unpacked = gemm.m.div_ceil(self.tile[0]) as f64 * unpack_s;
+        let unpacked = if unpack_s > 0.0 {
+            gemm.m.div_ceil(self.tile[0]) as f64 * unpack_s
+        } else {
+            0.0
+        };
         let compute_s = self.step_s * (self.depth as f64 + split as f64 * fill) + unpacked;
         // A split writes and reads FP32 partial sums, and a second kernel adds them.
         let (partial, launches) = if split > 1 {
@@ -321,7 +325,7 @@ impl Cut {
         let busy_s = busy_units(stream_s, gemm.units_for_bandwidth(device), device);
         let (compute_s, share) = (compute_s.max(busy_s), occupancy(self.tiles * split, device));
         Demands {
-            compute_s: compute_s / device.clock_gain(compute_s / share),
+            compute_s: device.at_its_clock(compute_s, share),
             share,
             moved: traffic.moved,
             moving_s: stream_s.max(self.pages_s),
