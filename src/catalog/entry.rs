@@ -57,11 +57,8 @@ impl Entry for GpuSpec {
             || self.memory.achievable.is_missing()
             || self.launch.is_missing()
             || (self.class != DeviceClass::Gpu && compute.array.is_none());
-        match catalog.family(&self.name, &self.architecture) {
-            Ok(family) => family.complete_gpu(&mut self),
-            Err(unknown) if missing => return Err(unknown),
-            // A user's device may give all that is needed and be of no family.
-            Err(_) => {}
+        if let Some(family) = family(catalog, [&self.name, &self.architecture], missing)? {
+            family.complete_gpu(&mut self);
         }
         Ok(self)
     }
@@ -75,12 +72,27 @@ impl Entry for CpuSpec {
             || self.attention.is_missing()
             || self.memory.achievable.is_missing()
             || self.launch.is_missing();
-        match catalog.family(&self.name, &self.architecture) {
-            Ok(family) => family.complete_cpu(&mut self),
-            Err(unknown) if missing => return Err(unknown),
-            Err(_) => {}
+        if let Some(family) = family(catalog, [&self.name, &self.architecture], missing)? {
+            family.complete_cpu(&mut self);
         }
         Ok(self)
+    }
+}
+
+/// The family of a device of some name and architecture. A user's device may give all that is
+/// needed and be of none.
+///
+/// # Errors
+/// There is none, and something is `missing` that it would have to say.
+fn family(
+    catalog: &Catalog,
+    [name, architecture]: [&str; 2],
+    missing: bool,
+) -> Result<Option<Arc<FamilySpec>>, Diagnostic> {
+    match catalog.family(name, architecture) {
+        Ok(family) => Ok(Some(family)),
+        Err(unknown) if missing => Err(unknown),
+        Err(_) => Ok(None),
     }
 }
 

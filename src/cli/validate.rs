@@ -75,16 +75,11 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
     }
     let file = Measurements::read(&args.file)?;
     let mechanism = left_out(args)?;
-    let subject = make(context)?;
-    // Before anything is written or takes long.
-    file.check_columns(subject.needed())?;
-    file.rows(args.split.as_deref())?;
-    if let Some(folder) = &args.output {
-        files::prepare(folder)?;
-    }
     if let Some(mechanism) = mechanism {
         return run_without(context, args, &file, mechanism);
     }
+    let subject = make(context)?;
+    ready(args, &file, subject.as_ref())?;
     let record = validate(subject.as_ref(), &file, args.split.as_deref())?;
     let record = record.with_withheld(subject.as_ref(), &file)?;
     if let Some(folder) = &args.output {
@@ -96,6 +91,15 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
         Format::Text => text(&record),
     })?;
     Ok(Answer::Done)
+}
+
+/// Refuses a file that cannot be scored before a folder is made for the result.
+fn ready(args: &Args, file: &Measurements, subject: &dyn Subject) -> Result<(), Diagnostic> {
+    file.check_columns(subject.needed())?;
+    file.rows(args.split.as_deref())?;
+    args.output
+        .as_ref()
+        .map_or(Ok(()), |folder| files::prepare(folder))
 }
 
 /// The mechanism to leave out, if any.
@@ -118,6 +122,7 @@ fn run_without(
     mechanism: Mechanism,
 ) -> Result<Answer, Diagnostic> {
     let kernels = Kernels::new(&context.catalog)?;
+    ready(args, file, &kernels)?;
     let record = without(&kernels, mechanism, file, args.split.as_deref())?;
     if let Some(folder) = &args.output {
         let charts = record.charts(&kernels);

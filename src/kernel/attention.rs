@@ -81,18 +81,23 @@ enum Way {
 /// Attention in one kernel, the fastest way. Keys and values are read once: the blocks of one head
 /// run side by side and find them in the last-level cache.
 pub(super) fn fused(a: Attention, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
-    let mut best = a.cost(Way::Blocks, device)?;
     if a.backward || a.query > MIN_ROWS {
-        return Ok(best);
+        return a.cost(Way::Blocks, device);
     }
-    if a.query == 1 {
-        best = a.cost(Way::Pieces(1), device)?;
-    }
-    let blocks = (a.batch * a.kv_heads * (a.query * a.group()).div_ceil(BLOCK_ROWS)).max(1);
-    let most = device.units.div_ceil(blocks);
+    let most = if device.has(Mechanism::Split) {
+        device.units.div_ceil(a.work_items(Way::Pieces(1)).max(1))
+    } else {
+        1
+    };
     let powers = std::iter::successors(Some(1), |pieces| Some(2 * pieces));
-    let all = powers.take_while(|pieces| *pieces < most).chain([most]);
-    for pieces in all.take(if device.has(Mechanism::Split) { 64 } else { 1 }) {
+    let pieces = powers.take_while(|pieces| *pieces < most).chain([most]);
+    // A decoder's one row is no block of rows: its first way is the context in one piece.
+    let (first, tried) = match a.query {
+        1 => (Way::Pieces(1), 1),
+        _ => (Way::Blocks, 0),
+    };
+    let mut best = a.cost(first, device)?;
+    for pieces in pieces.skip(tried) {
         let cost = a.cost(Way::Pieces(pieces), device)?;
         if cost.total_s(device) < best.total_s(device) {
             best = cost;
@@ -205,14 +210,16 @@ impl Attention {
         (self.heads / self.kv_heads.max(1)).max(1)
     }
 
+    /// Blocks that the rows of the heads which share keys make together.
+    fn row_blocks(&self) -> u64 {
+        (self.query * self.group()).div_ceil(BLOCK_ROWS)
+    }
+
     /// Equal pieces of work that units take one at a time: of each key/value head a piece of the
     /// context, or blocks of query rows of each head; backward, blocks of keys of each head.
     fn work_items(&self, way: Way) -> u64 {
         match way {
-            Way::Pieces(pieces) => {
-                let rows = self.query * self.group();
-                self.batch * self.kv_heads * rows.div_ceil(BLOCK_ROWS) * pieces
-            }
+            Way::Pieces(pieces) => self.batch * self.kv_heads * self.row_blocks() * pieces,
             Way::Blocks if self.backward => {
                 self.batch * self.heads * self.context.div_ceil(BLOCK_CONTEXT)
             }
@@ -287,8 +294,7 @@ impl Attention {
         let operands = self.operand_bytes();
         match way {
             Way::Pieces(pieces) => {
-                let rows = (self.query * self.group()).div_ceil(BLOCK_ROWS);
-                let starts = (pieces * rows) as f64;
+                let starts = (pieces * self.row_blocks()) as f64;
                 let fill = device.if_has(Mechanism::Fill, FILL_CONTEXT, 0.0);
                 let started = starts * fill / self.seen() as f64 * self.cached_bytes();
                 repeated(operands, operands, device).slower(1.0 + started / operands)

@@ -1,7 +1,7 @@
 //! What a device reaches: rates, bandwidth and times, drawn together from its file.
 
 use super::{Mechanism, feed};
-use crate::spec::{CpuSpec, GpuSpec, Memory, Precision};
+use crate::spec::{CpuSpec, Figure, GpuSpec, Memory, Precision};
 
 /// A device cannot compute in a format, nor in one that could stand in for it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -89,6 +89,9 @@ impl<'a> Device<'a> {
     /// A GPU or another accelerator, complete as the catalogue gives it.
     pub fn of_gpu(gpu: &'a GpuSpec) -> Self {
         let compute = &gpu.compute;
+        let given = |figure: &Option<Figure<f64>>, usual| {
+            figure.as_ref().map_or(usual, |figure| figure.value)
+        };
         Self {
             name: &gpu.name,
             units: u64::from(compute.units.value).max(1),
@@ -99,10 +102,7 @@ impl<'a> Device<'a> {
             sheet_bandwidth: gpu.memory.bandwidth.value.0,
             ecc_share: gpu.memory.ecc_share(),
             cache: gpu.memory.l2.as_ref().map_or(0.0, |l2| l2.value.0),
-            cache_per_clock: compute
-                .cache_per_clock
-                .as_ref()
-                .map_or(CACHE_PER_CLOCK, |figure| figure.value),
+            cache_per_clock: given(&compute.cache_per_clock, CACHE_PER_CLOCK),
             page_s: page_s(&gpu.memory),
             launch_s: gpu.launch.value.0,
             attention: compute.attention.value.0,
@@ -112,11 +112,8 @@ impl<'a> Device<'a> {
                 .map_or(MATRIX_SIDE, |side| u64::from(side.value)),
             vector_side: MATRIX_SIDE,
             balance_reuse: GPU_BALANCE_REUSE,
-            units_for_bandwidth: compute
-                .units_for_bandwidth
-                .as_ref()
-                .map_or(UNITS_FOR_BANDWIDTH, |figure| figure.value),
-            boost: compute.boost.as_ref().map_or(0.0, |figure| figure.value),
+            units_for_bandwidth: given(&compute.units_for_bandwidth, UNITS_FOR_BANDWIDTH),
+            boost: given(&compute.boost, 0.0),
             headroom: headroom(gpu),
             zeros: false,
             repeated: false,

@@ -59,7 +59,7 @@ impl KernelRecord {
     }
 }
 
-/// What is predicted of one operator, which may be several kernels in a row.
+/// What is predicted of one operator, which may be several kernels in a row; `notes` of its device.
 ///
 /// # Errors
 /// The device cannot compute in the format.
@@ -68,6 +68,7 @@ pub fn record(
     sizes: &[(&'static str, u64)],
     precision: Precision,
     device: &Device<'_>,
+    notes: &[String],
 ) -> Result<KernelRecord, Unsupported> {
     let all = Prediction::of(operators, device)?;
     Ok(KernelRecord {
@@ -91,7 +92,7 @@ pub fn record(
         },
         tile: all.tiling.map(|tiling| [tiling.rows, tiling.columns]),
         split: all.tiling.map(|tiling| tiling.split),
-        notes: Vec::new(),
+        notes: notes.to_vec(),
     })
 }
 

@@ -170,17 +170,19 @@ impl CampaignSpec {
 
     /// The number format that a cell means in its own words.
     pub fn format(&self, cell: &str) -> Option<Precision> {
-        let cell = cell.to_lowercase();
-        let begins = |words: &str| {
-            let rest = cell.strip_prefix(&words.to_lowercase());
-            rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
-        };
         let all = self.formats.as_ref()?.value.iter();
-        let meant = all.filter(|(words, _)| begins(words));
+        let meant = all.filter(|(words, _)| begins_with(cell, words));
         meant
             .max_by_key(|(words, _)| words.len())
             .map(|(_, format)| *format)
     }
+}
+
+/// Whether a cell begins with some words, whatever their case, and not with a longer one.
+pub fn begins_with(cell: &str, words: &str) -> bool {
+    let cell = cell.to_lowercase();
+    let rest = cell.strip_prefix(&words.to_lowercase());
+    rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
 }
 
 /// How far a kind of predictions is off: written by `narrows validate`, printed beside answers.

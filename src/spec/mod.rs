@@ -20,7 +20,7 @@ mod read;
 mod topology;
 mod workload;
 
-pub use campaign::{AccuracySpec, CampaignSpec, Enclosed, Zeros};
+pub use campaign::{AccuracySpec, CampaignSpec, Enclosed, Zeros, begins_with};
 pub use condition::{ConditionSpec, Distribution, ShareOrRate};
 pub use device::{
     Bus, Compute, CpuSpec, DeviceClass, Ecc, GpuSpec, LinkClass, LinkSpec, Memory, MemoryKind,

@@ -3,7 +3,7 @@
 use super::{Row, layer};
 use crate::kernel::{FORMATS, format_name};
 use crate::model::{Operator, Shape, element_bytes};
-use crate::spec::{CampaignSpec, GpuSpec, Precision};
+use crate::spec::{CampaignSpec, GpuSpec, Precision, begins_with};
 
 /// What number formats are called beside their names; what only one source says is in its campaign.
 const SYNONYMS: [(&str, Precision); 4] = [
@@ -97,18 +97,13 @@ pub(super) fn timed(row: &Row<'_>, campaign: Option<&CampaignSpec>) -> Result<Op
 /// A number format, in its campaign's words or by its name; where a text names that of the KV cache
 /// too, the first.
 fn format(text: &str, campaign: Option<&CampaignSpec>) -> Result<Precision, String> {
-    let lower = text.to_lowercase();
-    let begins = |words: &str| {
-        let rest = lower.strip_prefix(words);
-        rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
-    };
     let names = FORMATS.map(|format| (format_name(format), format));
     let mut usual = names.into_iter().chain(SYNONYMS);
     campaign
         .and_then(|campaign| campaign.format(text))
         .or_else(|| {
             usual
-                .find(|(name, _)| begins(name))
+                .find(|(name, _)| begins_with(text, name))
                 .map(|(_, format)| format)
         })
         .ok_or_else(|| format!("unsupported: number format `{text}`"))

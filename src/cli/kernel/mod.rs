@@ -74,20 +74,23 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
     let whole: Vec<Device<'_>> = known.iter().map(device).collect::<Result<_, _>>()?;
     let missing = args.without.iter().map(|name| mechanism(name));
     let missing: Vec<Mechanism> = missing.collect::<Result<_, _>>()?;
-    let devices = variants(&whole, args.zeros, &missing);
     let unseen = context.catalog.get::<AccuracySpec>(UNSEEN)?;
     if let Some(folder) = &args.output {
         files::prepare(folder)?;
     }
-    let mut records = Vec::new();
-    for device in &devices {
-        for (sizes, dims) in &shapes {
-            let operators = named.operators(dims, precision);
-            let one = record(&operators, sizes, precision, device);
-            records.push(one.map_err(|e| Diagnostic::new(e.to_string()))?);
+    let (mut records, mut devices, mut lines) = (Vec::new(), Vec::new(), Vec::new());
+    for (known, device) in known.iter().zip(whole) {
+        let notes = notes(known, &device, precision, &unseen);
+        for device in variants(device, args.zeros, &missing) {
+            for (sizes, dims) in &shapes {
+                let operators = named.operators(dims, precision);
+                let one = record(&operators, sizes, precision, &device, &notes);
+                records.push(one.map_err(|e| Diagnostic::new(e.to_string()))?);
+            }
+            devices.push(device);
         }
+        lines.extend(notes);
     }
-    let lines = notes(&known, precision, &mut records, &unseen);
     if let Some(folder) = &args.output {
         write(folder, args, &records, &devices, precision)?;
     }
@@ -126,17 +129,15 @@ pub(super) fn mechanism(name: &str) -> Result<Mechanism, Diagnostic> {
     })
 }
 
-/// Each device, and behind it the same with zeros and without each of some mechanisms.
-fn variants<'a>(whole: &[Device<'a>], zeros: bool, missing: &[Mechanism]) -> Vec<Device<'a>> {
-    let of = |device: &Device<'a>| {
-        let device = *device;
-        let zeros = zeros.then(|| device.with_zeros());
-        let cut = missing
-            .iter()
-            .map(move |mechanism| device.without(*mechanism));
-        std::iter::once(device).chain(zeros).chain(cut)
-    };
-    whole.iter().flat_map(of).collect()
+/// A device, and behind it the same with zeros and without each of some mechanisms.
+fn variants<'a>(
+    device: Device<'a>,
+    zeros: bool,
+    missing: &[Mechanism],
+) -> impl Iterator<Item = Device<'a>> {
+    let zeros = zeros.then(|| device.with_zeros());
+    let cut = missing.iter().map(move |m| device.without(*m));
+    std::iter::once(device).chain(zeros).chain(cut)
 }
 
 /// An operator in the list.

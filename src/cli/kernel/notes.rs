@@ -1,8 +1,7 @@
 //! What must be said beside a prediction: what of a device was not measured, and what stands in.
 
 use crate::catalog::AnyDevice;
-use crate::kernel::Device;
-use crate::report::kernel::KernelRecord;
+use crate::kernel::{Device, format_name};
 use crate::spec::{AccuracySpec, Figure, Precision};
 
 /// What stands for a figure that was not measured on the device itself.
@@ -32,11 +31,10 @@ impl<'a> StandIn<'a> {
     }
 }
 
-/// What stands in for what products and what streams reach on a device, in a format.
-fn stand_ins(known: &AnyDevice, precision: Precision) -> [Option<StandIn<'_>>; 2] {
+/// What stands in for what products and what streams reach on a device, in a format that it has.
+fn stand_ins(known: &AnyDevice, format: Precision) -> [Option<StandIn<'_>>; 2] {
     match known {
         AnyDevice::Gpu(gpu) => {
-            let format = Device::of_gpu(gpu).runs_as(precision).unwrap_or(precision);
             let of_format = gpu.compute.achievable_by_format.get(&format);
             let products = of_format.unwrap_or(&gpu.compute.achievable);
             [StandIn::of(products), StandIn::of(&gpu.memory.achievable)]
@@ -81,40 +79,19 @@ fn unmeasured(
     Some(format!("{name}: {what}; {more}"))
 }
 
-/// What is not measured of devices, and formats that run as another, a line each; every record of a
-/// device gets its lines.
+/// What is not measured of a device, and the format that runs as another, a line each.
 pub(super) fn notes(
-    known: &[AnyDevice],
+    known: &AnyDevice,
+    device: &Device<'_>,
     precision: Precision,
-    records: &mut [KernelRecord],
     unseen: &AccuracySpec,
 ) -> Vec<String> {
-    let mut all = Vec::new();
-    for device in known {
-        let name = match device {
-            AnyDevice::Gpu(gpu) => &gpu.name,
-            AnyDevice::Cpu(cpu) => &cpu.name,
-            AnyDevice::Switch(_) => continue,
-        };
-        let mut lines: Vec<String> = unmeasured(name, &stand_ins(device, precision), unseen)
-            .into_iter()
-            .collect();
-        // A device's variants are called after it.
-        let own = |record: &&mut KernelRecord| record.device.split(' ').next() == Some(name);
-        let mut of_device: Vec<&mut KernelRecord> = records.iter_mut().filter(own).collect();
-        let other = of_device
-            .iter()
-            .find(|record| record.runs_as != record.format);
-        lines.extend(other.map(|record| {
-            format!(
-                "{name}: has no {}; it runs as {}",
-                record.format, record.runs_as
-            )
-        }));
-        for record in &mut of_device {
-            record.notes.clone_from(&lines);
-        }
-        all.extend(lines);
-    }
-    all
+    let name = device.name;
+    let runs_as = device.runs_as(precision).unwrap_or(precision);
+    let other = (runs_as != precision).then(|| {
+        let [asked, found] = [precision, runs_as].map(format_name);
+        format!("{name}: has no {asked}; it runs as {found}")
+    });
+    let measured = unmeasured(name, &stand_ins(known, runs_as), unseen);
+    measured.into_iter().chain(other).collect()
 }
