@@ -3,7 +3,7 @@
 use super::device::{Device, UNITS_FOR_BANDWIDTH, Unsupported};
 use super::share::{Traffic, activations, busy_units, filled, occupancy, ramp_s, repeated};
 use super::{KernelCost, Mechanism};
-use crate::model::{element_bytes, pairs_in_window, visible_pairs};
+use crate::model::{Attention, element_bytes};
 use crate::spec::Precision;
 
 /// Rate of the gradient of a fused kernel relative to the forward kernel's, which is the
@@ -48,25 +48,13 @@ const UNEVEN_TAIL: f64 = 1.3;
 /// floor of the decoding rows (calibration set) is 12 us on RTX PRO 6000 and 14 us on A100.
 const DECODE_KERNELS: f64 = 5.0;
 
-/// The shape of an attention operator.
+/// Attention in the format that a device holds its operands in.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Attention {
-    pub batch: u64,
-    pub query: u64,
-    pub context: u64,
-    pub heads: u64,
-    pub kv_heads: u64,
-    /// Widths of a key and of a value.
-    pub dims: [u64; 2],
-    pub causal: bool,
-    /// Most tokens that one sees.
-    pub window: Option<u64>,
-    pub backward: bool,
-    pub precision: Precision,
-    /// Keys and values of a token of the context, over all heads \[B\].
-    pub token_bytes: f64,
+struct Held {
+    shape: Attention,
+    precision: Precision,
     /// Useful operations \[FLOP\].
-    pub flops: f64,
+    flops: f64,
 }
 
 /// How the work of fused attention is cut.
@@ -78,27 +66,47 @@ enum Way {
     Pieces(u64),
 }
 
+/// What attention in a format asks of a device.
+pub(super) fn cost(
+    shape: Attention,
+    precision: Precision,
+    device: &Device<'_>,
+) -> Result<KernelCost, Unsupported> {
+    let held = Held {
+        shape,
+        precision: device.held_as(precision)?,
+        flops: shape.flops(),
+    };
+    if shape.fused {
+        fused(held, device)
+    } else {
+        unfused(held, device)
+    }
+}
+
 /// Attention in one kernel, the fastest way. Keys and values are read once: the blocks of one head
 /// run side by side and find them in the last-level cache.
-pub(super) fn fused(a: Attention, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
-    if a.backward || a.query > MIN_ROWS {
-        return a.cost(Way::Blocks, device);
+fn fused(held: Held, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
+    if held.shape.backward || held.shape.query > MIN_ROWS {
+        return held.cost(Way::Blocks, device);
     }
     let most = if device.has(Mechanism::Split) {
-        device.units.div_ceil(a.work_items(Way::Pieces(1)).max(1))
+        device
+            .units
+            .div_ceil(held.work_items(Way::Pieces(1)).max(1))
     } else {
         1
     };
     let powers = std::iter::successors(Some(1), |pieces| Some(2 * pieces));
     let pieces = powers.take_while(|pieces| *pieces < most).chain([most]);
     // A decoder's one row is no block of rows: its first way is the context in one piece.
-    let (first, tried) = match a.query {
+    let (first, tried) = match held.shape.query {
         1 => (Way::Pieces(1), 1),
         _ => (Way::Blocks, 0),
     };
-    let mut best = a.cost(first, device)?;
+    let mut best = held.cost(first, device)?;
     for pieces in pieces.skip(tried) {
-        let cost = a.cost(Way::Pieces(pieces), device)?;
+        let cost = held.cost(Way::Pieces(pieces), device)?;
         if cost.total_s(device) < best.total_s(device) {
             best = cost;
         }
@@ -109,30 +117,31 @@ pub(super) fn fused(a: Attention, device: &Device<'_>) -> Result<KernelCost, Uns
 /// Attention as separate kernels: a product, scale and mask, softmax, a product; backward the
 /// gradient of each. The products compute the whole rectangle of scores whatever the mask, and
 /// every score is written and read between the kernels.
-pub(super) fn unfused(a: Attention, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
-    let scores = (a.batch * a.heads * a.query) as f64 * a.context as f64;
-    let products = if a.backward { 4.0 } else { 2.0 };
-    let product_flops = products * 2.0 * scores * a.dims[0] as f64;
+fn unfused(held: Held, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
+    let scores =
+        (held.shape.batch * held.shape.heads * held.shape.query) as f64 * held.shape.context as f64;
+    let products = if held.shape.backward { 4.0 } else { 2.0 };
+    let product_flops = products * 2.0 * scores * held.shape.key_dim as f64;
     // Forward: written, masked (read and written), softmax (read and written), read. Backward:
     // softmax read, its gradient written, softmax gradient (two read, one written), mask's
     // gradient (read and written), read twice.
-    let passes = if a.backward { 9.0 } else { 6.0 };
-    let kernels = if a.backward { 6.0 } else { 4.0 };
+    let passes = if held.shape.backward { 9.0 } else { 6.0 };
+    let kernels = if held.shape.backward { 6.0 } else { 4.0 };
     let softmax_s = 8.0 * scores / device.vector_rate()?;
-    let bytes = a.operand_bytes() + passes * scores * element_bytes(a.precision);
+    let bytes = held.operand_bytes() + passes * scores * element_bytes(held.precision);
     let traffic = Traffic::of_vram(bytes);
     Ok(KernelCost {
         launch_s: kernels * device.launch_s,
-        compute_device_s: product_flops / device.rate(a.precision)? + softmax_s,
+        compute_device_s: product_flops / device.rate(held.precision)? + softmax_s,
         compute_share: 1.0,
         vram_bytes: traffic.as_stream,
         moved: traffic.moved,
-        flops: a.flops,
+        flops: held.flops,
         tiling: None,
     })
 }
 
-impl Attention {
+impl Held {
     /// What one way asks for.
     fn cost(&self, way: Way, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
         let traffic = self.traffic(way, device);
@@ -155,8 +164,8 @@ impl Attention {
     /// format), a cut context one that joins its parts.
     fn kernels(&self, way: Way) -> f64 {
         match way {
-            _ if self.backward => 3.0,
-            _ if self.query == 1 => DECODE_KERNELS,
+            _ if self.shape.backward => 3.0,
+            _ if self.shape.query == 1 => DECODE_KERNELS,
             Way::Pieces(2..) => 2.0,
             _ => 1.0,
         }
@@ -168,7 +177,7 @@ impl Attention {
     /// multiplied faster the products take less time, what lies between them does not. Nothing is
     /// faster than the softmax.
     fn unit_s(&self, device: &Device<'_>) -> Result<f64, Unsupported> {
-        let gradient = if self.backward { BACKWARD } else { 1.0 };
+        let gradient = if self.shape.backward { BACKWARD } else { 1.0 };
         let share = device.attention * gradient;
         let rate = device.rate(self.precision)?;
         let alone = self.flops / (rate * share);
@@ -186,8 +195,8 @@ impl Attention {
 
     /// Time of the exponentials, and of the instructions around them, on all units \[s\].
     fn softmax_s(&self, device: &Device<'_>) -> f64 {
-        let products = if self.backward { 5.0 } else { 2.0 };
-        let width = (self.dims[0] + self.dims[1]) as f64 / 2.0;
+        let products = if self.shape.backward { 5.0 } else { 2.0 };
+        let width = (self.shape.key_dim + self.shape.value_dim) as f64 / 2.0;
         let scores = self.flops / (2.0 * products * width);
         let exponentials = EXPONENTIALS_PER_CLOCK * device.units as f64 * device.clock_hz;
         // Systolic arrays come with vector units of their own kind.
@@ -197,33 +206,24 @@ impl Attention {
         }
     }
 
-    /// Tokens of the context that any of the new ones sees.
-    fn seen(&self) -> u64 {
-        let most = self
-            .window
-            .map_or(self.context, |window| window + self.query - 1);
-        most.min(self.context)
-    }
-
-    /// Query heads that share a key/value head.
-    fn group(&self) -> u64 {
-        (self.heads / self.kv_heads.max(1)).max(1)
-    }
-
     /// Blocks that the rows of the heads which share keys make together.
     fn row_blocks(&self) -> u64 {
-        (self.query * self.group()).div_ceil(BLOCK_ROWS)
+        (self.shape.query * self.shape.group()).div_ceil(BLOCK_ROWS)
     }
 
     /// Equal pieces of work that units take one at a time: of each key/value head a piece of the
     /// context, or blocks of query rows of each head; backward, blocks of keys of each head.
     fn work_items(&self, way: Way) -> u64 {
         match way {
-            Way::Pieces(pieces) => self.batch * self.kv_heads * self.row_blocks() * pieces,
-            Way::Blocks if self.backward => {
-                self.batch * self.heads * self.context.div_ceil(BLOCK_CONTEXT)
+            Way::Pieces(pieces) => {
+                self.shape.batch * self.shape.kv_heads * self.row_blocks() * pieces
             }
-            Way::Blocks => self.batch * self.heads * self.query.div_ceil(BLOCK_ROWS),
+            Way::Blocks if self.shape.backward => {
+                self.shape.batch * self.shape.heads * self.shape.context.div_ceil(BLOCK_CONTEXT)
+            }
+            Way::Blocks => {
+                self.shape.batch * self.shape.heads * self.shape.query.div_ceil(BLOCK_ROWS)
+            }
         }
     }
 
@@ -243,48 +243,46 @@ impl Attention {
         if !device.has(Mechanism::Waves) {
             return 1.0;
         }
-        let most = self.window.unwrap_or(self.context).min(self.context) as f64;
-        let mean = self.computed(device) / self.query as f64;
+        let most = self
+            .shape
+            .window
+            .unwrap_or(self.shape.context)
+            .min(self.shape.context) as f64;
+        let mean = self.computed(device) / self.shape.query as f64;
         let longest = most + device.if_has(Mechanism::Fill, FILL_CONTEXT, 0.0);
         let load = items as f64 / device.units as f64;
         load / (load + UNEVEN_TAIL * (longest / mean - 1.0).max(0.0))
-    }
-
-    /// Pairs of tokens that are to attend to each other, of one head.
-    fn visible(&self) -> f64 {
-        if self.window.is_some() {
-            pairs_in_window(self.query, self.context, self.window)
-        } else {
-            visible_pairs(self.query, self.context, self.causal)
-        }
     }
 
     /// Pairs that a prompt's kernel takes the time of: the half of the diagonal blocks that the
     /// mask throws away, and what could have been attended to while each piece of work starts and
     /// ends.
     fn computed(&self, device: &Device<'_>) -> f64 {
-        let (query, context) = (self.query as f64, self.seen() as f64);
-        let diagonal = if self.causal {
-            query * self.query.min(BLOCK_CONTEXT) as f64 / 2.0
+        let (query, context) = (self.shape.query as f64, self.shape.seen() as f64);
+        let diagonal = if self.shape.causal {
+            query * self.shape.query.min(BLOCK_CONTEXT) as f64 / 2.0
         } else {
             0.0
         };
         // A window has a second edge, cut through blocks of context as the diagonal is.
-        let cut = self.window.is_some_and(|window| window < self.context);
+        let cut = self
+            .shape
+            .window
+            .is_some_and(|window| window < self.shape.context);
         let edges = if cut { 2.0 } else { 1.0 };
         let fill = query * device.if_has(Mechanism::Fill, FILL_CONTEXT, 0.0);
-        (self.visible() + edges * diagonal).min(query * context) + fill
+        (self.shape.visible_pairs() + edges * diagonal).min(query * context) + fill
     }
 
     /// Computed over useful operations: rows up to the instruction's size, and what a prompt's
     /// kernel computes in vain.
     fn padding(&self, way: Way, device: &Device<'_>) -> f64 {
         if let Way::Pieces(_) = way {
-            let rows = (self.query * self.group()) as f64;
-            let all = self.query as f64 * self.seen() as f64;
-            return rows.max(MIN_ROWS as f64) / rows * (all / self.visible());
+            let rows = (self.shape.query * self.shape.group()) as f64;
+            let all = self.shape.query as f64 * self.shape.seen() as f64;
+            return rows.max(MIN_ROWS as f64) / rows * (all / self.shape.visible_pairs());
         }
-        self.computed(device) / self.visible()
+        self.computed(device) / self.shape.visible_pairs()
     }
 
     /// VRAM traffic as a plain stream's. Prompts find what was just written in the cache; decoders
@@ -296,7 +294,7 @@ impl Attention {
             Way::Pieces(pieces) => {
                 let starts = (pieces * self.row_blocks()) as f64;
                 let fill = device.if_has(Mechanism::Fill, FILL_CONTEXT, 0.0);
-                let started = starts * fill / self.seen() as f64 * self.cached_bytes();
+                let started = starts * fill / self.shape.seen() as f64 * self.cached_bytes();
                 repeated(operands, operands, device).slower(1.0 + started / operands)
             }
             Way::Blocks => activations(operands, device).in_tiles(device),
@@ -305,19 +303,20 @@ impl Attention {
 
     /// Keys and values of all tokens seen \[B\].
     fn cached_bytes(&self) -> f64 {
-        (self.batch * self.seen()) as f64 * self.token_bytes
+        (self.shape.batch * self.shape.seen()) as f64 * self.shape.token_bytes
     }
 
     /// Queries, keys, values and output once; backward also the output's gradient, and the three
     /// gradients written, that of the queries first summed in FP32.
     fn operand_bytes(&self) -> f64 {
         let width = element_bytes(self.precision);
-        let rows = (self.batch * self.query * self.heads) as f64;
-        let [queries, outputs] = self.dims.map(|dim| rows * dim as f64);
-        let tokens = (self.batch * self.seen()) as f64;
+        let rows = (self.shape.batch * self.shape.query * self.shape.heads) as f64;
+        let [queries, outputs] =
+            [self.shape.key_dim, self.shape.value_dim].map(|dim| rows * dim as f64);
+        let tokens = (self.shape.batch * self.shape.seen()) as f64;
         let cached = self.cached_bytes();
-        if self.backward {
-            let keys = tokens * (self.kv_heads * self.dims[0]) as f64;
+        if self.shape.backward {
+            let keys = tokens * (self.shape.kv_heads * self.shape.key_dim) as f64;
             (4.0 * width + 8.0) * queries + cached + 2.0 * width * keys
         } else {
             width * (queries + outputs) + cached
@@ -336,23 +335,16 @@ mod tests {
     const FORWARD: f64 = 0.8;
 
     fn operator(batch: u64, query: u64, context: u64, fused: bool, backward: bool) -> Operator {
-        let kv_precision = Precision::Bf16;
-        let shape = Shape::Attention {
-            batch,
-            query,
-            context,
-            heads: 32,
-            kv_heads: 8,
-            head_dim: 128,
-            causal: true,
+        let precision = Precision::Bf16;
+        let shape = Attention {
             fused,
             backward,
-            kv_precision,
+            ..Attention::causal([batch, query, context], [32, 8, 128], precision)
         };
         Operator {
             name: "attention",
-            shape,
-            precision: Precision::Bf16,
+            shape: Shape::Attention(shape),
+            precision,
         }
     }
 
@@ -366,21 +358,16 @@ mod tests {
         let gpu = a100();
         let device = Device::of_gpu(&gpu);
         let share = |context, causal| {
-            let a = Attention {
-                batch: 1,
-                query: 512,
-                context,
-                heads: 32,
-                kv_heads: 8,
-                dims: [128, 128],
-                causal,
-                window: None,
-                backward: false,
-                precision: Precision::Bf16,
-                token_bytes: 4096.0,
+            let precision = Precision::Bf16;
+            let held = Held {
+                shape: Attention {
+                    causal,
+                    ..Attention::causal([1, 512, context], [32, 8, 128], precision)
+                },
+                precision,
                 flops: 1.0,
             };
-            a.evenness(a.work_items(Way::Blocks), &device)
+            held.evenness(held.work_items(Way::Blocks), &device)
         };
         // 256 pieces on 108 units, the longest 512 tokens where the mean is 256.5, each with 64 of
         // the diagonal or the start.
@@ -482,21 +469,17 @@ mod tests {
 
     /// Decoding with the heads, widths and view of DeepSeek-V2's latent cache.
     fn latent(context: u64, window: Option<u64>) -> KernelCost {
-        let shape = Shape::ShapedAttention {
-            batch: 32,
-            query: 1,
-            context,
-            heads: 128,
-            kv_heads: 1,
+        let precision = Precision::Bf16;
+        let shape = Attention {
             key_dim: 576,
             value_dim: 512,
             window,
             token_bytes: 1152.0,
+            ..Attention::causal([32, 1, context], [128, 1, 576], precision)
         };
-        let precision = Precision::Bf16;
         let op = Operator {
             name: "latent-decode",
-            shape,
+            shape: Shape::Attention(shape),
             precision,
         };
         super::super::cost(&op, &a100()).expect("supported")

@@ -1,5 +1,6 @@
 //! One operator of a network with its shape, and what it must at least do.
 
+use super::attention::Attention;
 use crate::spec::Precision;
 
 /// One kernel's worth of work.
@@ -63,51 +64,8 @@ pub enum Shape {
         /// Vector operations (FP32).
         flops: f64,
     },
-    /// Scaled dot-product attention over a KV cache or the sequence itself.
-    Attention {
-        /// Sequences.
-        batch: u64,
-        /// New tokens of each sequence.
-        query: u64,
-        /// Tokens attended to, the new ones included.
-        context: u64,
-        /// Query heads on this device.
-        heads: u64,
-        /// Key/value heads on this device.
-        kv_heads: u64,
-        /// Width of a head.
-        head_dim: u64,
-        /// Whether a token sees only those before it.
-        causal: bool,
-        /// Whether the score matrix stays on chip.
-        fused: bool,
-        /// Whether this is the gradient.
-        backward: bool,
-        /// Format of keys and values.
-        kv_precision: Precision,
-    },
-    /// Fused attention, forward, whose heads, cache or view differ from the plain one's: keys wider
-    /// than values, one latent cache for all heads, a sliding window.
-    ShapedAttention {
-        /// Sequences.
-        batch: u64,
-        /// New tokens of each sequence.
-        query: u64,
-        /// Tokens attended to, the new ones included.
-        context: u64,
-        /// Query heads on this device.
-        heads: u64,
-        /// Key/value heads on this device.
-        kv_heads: u64,
-        /// Width of a query and of a key.
-        key_dim: u64,
-        /// Width of a value and of an output.
-        value_dim: u64,
-        /// Most tokens that one sees, itself included.
-        window: Option<u64>,
-        /// Width of what is read for a token of the context, over all key/value heads \[B\].
-        token_bytes: f64,
-    },
+    /// Scaled dot-product attention.
+    Attention(Attention),
     /// A stream over memory: norms, activations, residuals, optimiser updates, look-ups.
     Stream {
         /// Bytes read.
@@ -121,45 +79,10 @@ pub enum Shape {
 
 impl Operator {
     /// Useful operations \[FLOP\]; a multiply-add counts as two.
-    ///
-    /// Attention counts 4 · head_dim for each visible pair of tokens and head (two products), and
-    /// its gradient 2.5 times as much where the scores are computed anew (five products), twice
-    /// where they were kept (FlashAttention-2, arXiv 2307.08691, section 4.1).
     pub fn flops(&self) -> f64 {
         match self.shape {
             Shape::Gemm { m, n, k, batch } => 2.0 * m as f64 * n as f64 * k as f64 * batch as f64,
-            Shape::Attention {
-                batch,
-                query,
-                context,
-                heads,
-                head_dim,
-                causal,
-                fused,
-                backward,
-                ..
-            } => {
-                let factor = match (backward, fused) {
-                    (false, _) => 1.0,
-                    (true, true) => 2.5,
-                    (true, false) => 2.0,
-                };
-                let pairs = visible_pairs(query, context, causal);
-                factor * 4.0 * batch as f64 * heads as f64 * head_dim as f64 * pairs
-            }
-            Shape::ShapedAttention {
-                batch,
-                query,
-                context,
-                heads,
-                key_dim,
-                value_dim,
-                window,
-                ..
-            } => {
-                let pairs = pairs_in_window(query, context, window);
-                2.0 * (batch * heads * (key_dim + value_dim)) as f64 * pairs
-            }
+            Shape::Attention(attention) => attention.flops(),
             Shape::NarrowGemm { m, n, k, .. } | Shape::Convolution { m, n, k, .. } => {
                 2.0 * m as f64 * n as f64 * k as f64
             }
@@ -179,28 +102,6 @@ impl Operator {
     }
 }
 
-/// Pairs of a new token and a token it sees. The new tokens are the last of the context, and
-/// under a causal mask each sees those before it and itself: q·c − q·(q−1)/2.
-pub fn visible_pairs(query: u64, context: u64, causal: bool) -> f64 {
-    let (q, c) = (query as f64, context as f64);
-    if causal {
-        q * c - q * (q - 1.0) / 2.0
-    } else {
-        q * c
-    }
-}
-
-/// Pairs of a new token and a token it sees where none sees more than `window`: Σ min(i, w) over
-/// the places i of the new tokens.
-pub fn pairs_in_window(query: u64, context: u64, window: Option<u64>) -> f64 {
-    let window = window.unwrap_or(context).min(context);
-    // New tokens whose whole past lies in the window.
-    let before = context - query.min(context);
-    let whole = window.saturating_sub(before).min(query);
-    let seen_by_whole = visible_pairs(whole, before + whole, true);
-    seen_by_whole + (query - whole) as f64 * window as f64
-}
-
 /// Width of one number at rest \[B\]. TF32 is stored as FP32; the block scales of FP4 and FP8
 /// (under 0.07 B per number) are not counted.
 pub fn element_bytes(precision: Precision) -> f64 {
@@ -217,28 +118,6 @@ pub fn element_bytes(precision: Precision) -> f64 {
 mod tests {
     use super::*;
 
-    fn attention(query: u64, context: u64, fused: bool, backward: bool) -> f64 {
-        let shape = Shape::Attention {
-            batch: 3,
-            query,
-            context,
-            heads: 8,
-            kv_heads: 2,
-            head_dim: 64,
-            causal: true,
-            fused,
-            backward,
-            kv_precision: Precision::Fp16,
-        };
-        let precision = Precision::Fp16;
-        Operator {
-            name: "attention",
-            shape,
-            precision,
-        }
-        .flops()
-    }
-
     #[test]
     fn gemm_is_two_m_n_k() {
         let shape = Shape::Gemm {
@@ -253,34 +132,5 @@ mod tests {
             precision: Precision::Fp16,
         };
         assert_eq!(gemm.flops(), 420.0);
-    }
-
-    #[test]
-    fn a_window_cuts_what_each_token_sees() {
-        let sum = |query: u64, context: u64, window: u64| -> f64 {
-            let places = context - query + 1..=context;
-            places.map(|place| place.min(window) as f64).sum()
-        };
-        for (query, context, window) in [(7, 7, 3), (4, 20, 5), (4, 20, 18), (1, 9, 4), (5, 5, 9)] {
-            let ours = pairs_in_window(query, context, Some(window));
-            assert_eq!(
-                ours,
-                sum(query, context, window),
-                "{query} {context} {window}"
-            );
-        }
-        assert_eq!(pairs_in_window(6, 10, None), visible_pairs(6, 10, true));
-    }
-
-    #[test]
-    fn attention_counts_visible_pairs() {
-        assert_eq!(visible_pairs(4, 4, true), 10.0);
-        assert_eq!(visible_pairs(1, 100, true), 100.0);
-        assert_eq!(visible_pairs(2, 10, true), 19.0);
-        assert_eq!(visible_pairs(2, 10, false), 20.0);
-        let forward = 4.0 * 3.0 * 8.0 * 64.0 * 10.0;
-        assert_eq!(attention(4, 4, true, false), forward);
-        assert_eq!(attention(4, 4, true, true), 2.5 * forward);
-        assert_eq!(attention(4, 4, false, true), 2.0 * forward);
     }
 }

@@ -1,5 +1,6 @@
 //! What runs in one pass over a layer, and the list of steps it becomes.
 
+use super::attention::Attention;
 use super::operator::{Operator, Shape, element_bytes};
 use crate::spec::{Activation, ModelSpec, Precision};
 
@@ -175,19 +176,17 @@ impl<'a> Steps<'a> {
 
     /// Adds attention over the pass's batch, causal as in every decoder.
     pub fn attention(&mut self, name: &'static str, backward: bool) {
-        let shape = Shape::Attention {
-            batch: self.pass.batch,
-            query: self.pass.query,
-            context: self.pass.context,
-            heads: self.widths.heads,
-            kv_heads: self.widths.kv_heads,
-            head_dim: self.widths.head_dim,
-            causal: true,
-            fused: self.pass.fused_attention,
+        let (pass, widths) = (self.pass, self.widths);
+        let attention = Attention {
+            fused: pass.fused_attention,
             backward,
-            kv_precision: self.pass.kv_precision,
+            ..Attention::causal(
+                [pass.batch, pass.query, pass.context],
+                [widths.heads, widths.kv_heads, widths.head_dim],
+                pass.kv_precision,
+            )
         };
-        self.operator(name, shape);
+        self.operator(name, Shape::Attention(attention));
     }
 
     /// Adds a collective on `elements` of the pass's precision, where there is a group at all.

@@ -2,7 +2,7 @@
 
 use super::{Row, layer};
 use crate::kernel::{FORMATS, format_name};
-use crate::model::{Operator, Shape, element_bytes};
+use crate::model::{Attention, Operator, Shape, element_bytes};
 use crate::spec::{CampaignSpec, GpuSpec, Precision, begins_with};
 
 /// What number formats are called beside their names; what only one source says is in its campaign.
@@ -46,14 +46,7 @@ pub(super) fn operators(
 fn sizes(shape: &Shape) -> f64 {
     let all = match *shape {
         Shape::Gemm { m, n, k, batch } => vec![m, n, k, batch],
-        Shape::Attention {
-            batch,
-            query,
-            context,
-            heads,
-            head_dim,
-            ..
-        } => vec![batch, query, context, heads, head_dim],
+        Shape::Attention(a) => vec![a.batch, a.query, a.context, a.heads, a.key_dim],
         Shape::Rows { rows, width, .. } => vec![rows, width],
         _ => Vec::new(),
     };
@@ -62,14 +55,7 @@ fn sizes(shape: &Shape) -> f64 {
 
 /// Whether an operator is a prompt's attention whose keys and values are kept in FP8.
 fn is_prompt_on_fp8_cache(shape: &Shape) -> bool {
-    matches!(
-        shape,
-        Shape::Attention {
-            query: 2..,
-            kv_precision: Precision::Fp8,
-            ..
-        }
-    )
+    matches!(shape, Shape::Attention(a) if a.query > 1 && a.kv_precision == Precision::Fp8)
 }
 
 /// The operator that a row is named after, as its campaign ran it.
@@ -150,18 +136,13 @@ fn attention(
             "unsupported: {kv_heads} key/value heads for {heads}"
         ));
     }
-    Ok(Shape::Attention {
-        batch: row.count("batch")?,
-        query,
-        context,
+    let tokens = [row.count("batch")?, query, context];
+    let heads = [heads, kv_heads, row.count("head_dim")?];
+    Ok(Shape::Attention(Attention::causal(
+        tokens,
         heads,
-        kv_heads,
-        head_dim: row.count("head_dim")?,
-        causal: true,
-        fused: true,
-        backward: false,
-        kv_precision: format(kv)?,
-    })
+        format(kv)?,
+    )))
 }
 
 /// Elements read, elements written and operations of one output element; `plain`: norms and

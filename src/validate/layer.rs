@@ -2,7 +2,7 @@
 //! (TensorRT-LLM).
 
 use crate::kernel::Device;
-use crate::model::{Operator, Shape, element_bytes};
+use crate::model::{Attention, Operator, Shape, element_bytes};
 use crate::spec::{GpuSpec, Precision};
 
 /// Blocks of threads that look for the largest number of a tensor, and the threads of each
@@ -19,7 +19,7 @@ pub(super) fn before(main: &Operator, paged: bool, gpu: &GpuSpec) -> Vec<Operato
     match main.shape {
         Shape::Gemm { m, k, .. } => narrowed(m as f64 * k as f64, main.precision, gpu),
         // A decoder's kernel does all of it itself.
-        Shape::Attention { query: 2.., .. } => prepared(main, paged),
+        Shape::Attention(a) if a.query > 1 => prepared(&a, main.precision, paged),
         _ => Vec::new(),
     }
 }
@@ -64,8 +64,8 @@ fn find_scale(numbers: f64) -> Vec<Operator> {
 
 /// What prepares a prompt's attention: lists of where its sequences begin, then queries and keys
 /// are rotated and the cache is written.
-fn prepared(main: &Operator, paged: bool) -> Vec<Operator> {
-    let small = |name| stream(name, 4.0, 4.0, main.precision);
+fn prepared(attention: &Attention, precision: Precision, paged: bool) -> Vec<Operator> {
+    let small = |name| stream(name, 4.0, 4.0, precision);
     // How many: fitted on the shortest prompts of the calibration set, 15 us on the L40S, and where
     // the cache is paged 16 us on the H100, 17 us on the GB200.
     let mut all = vec![
@@ -76,45 +76,33 @@ fn prepared(main: &Operator, paged: bool) -> Vec<Operator> {
     if paged {
         all.push(small("pages"));
     }
-    all.extend(rotated(main, paged));
+    all.push(rotated(attention, precision, paged));
     all
 }
 
 /// The rotation of queries and keys, which writes the cache.
-fn rotated(main: &Operator, paged: bool) -> Option<Operator> {
-    let Shape::Attention {
-        batch,
-        query,
-        heads,
-        kv_heads,
-        head_dim,
-        kv_precision,
-        ..
-    } = main.shape
-    else {
-        return None;
-    };
-    let vectors = (batch * query * head_dim) as f64;
-    let queries = vectors * heads as f64 * element_bytes(main.precision);
-    let keys = 2.0 * vectors * kv_heads as f64;
-    let read = queries + keys * element_bytes(main.precision);
-    let written = queries + keys * element_bytes(kv_precision);
+fn rotated(a: &Attention, precision: Precision, paged: bool) -> Operator {
+    let vectors = (a.batch * a.query * a.key_dim) as f64;
+    let queries = vectors * a.heads as f64 * element_bytes(precision);
+    let keys = 2.0 * vectors * a.kv_heads as f64;
+    let read = queries + keys * element_bytes(precision);
+    let written = queries + keys * element_bytes(a.kv_precision);
     let name = "rotate and write the cache";
     if !paged {
-        return Some(stream(name, read, written, main.precision));
+        return stream(name, read, written, precision);
     }
     // Through the paged cache: one block of threads for each head of a token, the width of the head
     // across. Without it (Ada) eight prompts of 128 tokens leave no time for that.
-    Some(Operator {
+    Operator {
         name,
         shape: Shape::Rows {
-            rows: batch * query * (heads + kv_heads),
-            width: head_dim,
+            rows: a.batch * a.query * (a.heads + a.kv_heads),
+            width: a.key_dim,
             bytes: read + written,
             flops: 0.0,
         },
-        precision: main.precision,
-    })
+        precision,
+    }
 }
 
 fn stream(name: &'static str, read: f64, written: f64, precision: Precision) -> Operator {

@@ -2,6 +2,7 @@
 
 use crate::cli::{self, Run, folder};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 const ROWS: &str = "\
 id,split,gpu,op,m,n,k,batch,seq,heads,kv_heads,head_dim,dtype,time_us,source
@@ -118,12 +119,20 @@ fn a_longer_context_never_decodes_faster() {
 }
 
 #[test]
-fn every_entry_is_shown_under_its_own_name() {
+fn entries_of_every_kind_are_shown_under_their_own_name() {
     let all = json(&["catalog"]);
+    let mut kinds = BTreeSet::new();
     for entry in all.as_array().unwrap() {
-        let name = entry["name"].as_str().unwrap();
-        assert_eq!(json(&["catalog", name])["name"], *name);
+        if kinds.insert(entry["kind"].as_str().unwrap()) {
+            let name = entry["name"].as_str().unwrap();
+            let shown = json(&["catalog", name]);
+            assert_eq!(
+                (&shown["name"], &shown["kind"]),
+                (&entry["name"], &entry["kind"])
+            );
+        }
     }
+    assert!(kinds.len() >= 10, "{kinds:?}");
     let run = narrows(&["--csv", "catalog", "h100-sxm-80gb", "RTX 3090"]);
     assert_eq!((run.code, run.stdout.lines().count()), (0, 3), "{run:?}");
     let run = narrows(&["--csv", "kernel", "list"]);

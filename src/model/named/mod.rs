@@ -170,10 +170,10 @@ mod tests {
         assert_eq!(prompt, expanded + pairs * 2.0 * (192.0 + 128.0));
         let named = Named::of("latent-decode").expect("known");
         let kernels = named.operators(&dims, Precision::Bf16);
-        let Shape::ShapedAttention { token_bytes, .. } = kernels[1].shape else {
+        let Shape::Attention(attention) = kernels[1].shape else {
             panic!("{kernels:?}");
         };
-        assert_eq!(token_bytes, 1152.0);
+        assert_eq!(attention.token_bytes, 1152.0);
     }
 
     #[test]
@@ -187,11 +187,10 @@ mod tests {
         assert_eq!(flops("window-decode", dims), flops("decode", dims) / 10.0);
         assert_eq!(flops("paged-decode", dims), flops("decode", dims));
         // 1000 tokens fill 63 pages of 16: 1008 are read, and 63 entries of the table.
-        let Shape::ShapedAttention { token_bytes, .. } = paged_decode(&dims, Precision::Bf16)
-        else {
-            panic!("a shape of its own");
+        let Shape::Attention(paged) = paged_decode(&dims, Precision::Bf16) else {
+            panic!("attention");
         };
-        let bytes = 1000.0 * token_bytes;
+        let bytes = 1000.0 * paged.token_bytes;
         let exact = 1008.0 * 2.0 * 8.0 * 128.0 * 2.0 + 63.0 * 4.0;
         assert!((bytes / exact - 1.0).abs() < 1e-12, "{bytes} {exact}");
     }

@@ -1,6 +1,7 @@
 //! Shapes from sizes: what each named operator computes and moves.
 
 use super::Dims;
+use crate::model::attention::Attention;
 use crate::model::operator::{Shape, element_bytes};
 use crate::spec::Precision;
 
@@ -37,63 +38,45 @@ pub(super) fn convolution(d: &Dims, [m, n, k]: [u64; 3]) -> Shape {
     }
 }
 
+/// Causal attention of so many new tokens over the context.
+fn causal(d: &Dims, query: u64, precision: Precision) -> Attention {
+    let tokens = [d.batch, query.min(d.context), d.context];
+    let heads = [d.heads, d.kv_heads.min(d.heads), d.head_dim];
+    Attention::causal(tokens, heads, precision)
+}
+
 pub(super) fn attention(
     d: &Dims,
     query: u64,
     precision: Precision,
     [fused, backward]: [bool; 2],
 ) -> Shape {
-    Shape::Attention {
-        batch: d.batch,
-        query: query.min(d.context),
-        context: d.context,
-        heads: d.heads,
-        kv_heads: d.kv_heads.min(d.heads),
-        head_dim: d.head_dim,
-        causal: true,
+    Shape::Attention(Attention {
         fused,
         backward,
-        kv_precision: precision,
-    }
-}
-
-/// Keys and values of one token of the context \[B\].
-pub(super) fn token_bytes(d: &Dims, precision: Precision) -> f64 {
-    2.0 * (d.kv_heads.min(d.heads) * d.head_dim) as f64 * element_bytes(precision)
+        ..causal(d, query, precision)
+    })
 }
 
 /// Decoding over a cache in pages (vLLM, arXiv 2309.06180, section 4.2): the last page is read
 /// whole, and 4 B of the table say where each page lies. The table is counted with the tokens.
 pub(super) fn paged_decode(d: &Dims, precision: Precision) -> Shape {
+    let plain = causal(d, 1, precision);
     let table = 4.0 / d.page as f64;
     let pages = d.context.div_ceil(d.page) * d.page;
     let whole = pages as f64 / d.context as f64;
-    Shape::ShapedAttention {
-        batch: d.batch,
-        query: 1,
-        context: d.context,
-        heads: d.heads,
-        kv_heads: d.kv_heads.min(d.heads),
-        key_dim: d.head_dim,
-        value_dim: d.head_dim,
-        window: None,
-        token_bytes: (token_bytes(d, precision) + table) * whole,
-    }
+    Shape::Attention(Attention {
+        token_bytes: (plain.token_bytes + table) * whole,
+        ..plain
+    })
 }
 
 /// Attention that looks back over a window (Mistral 7B, arXiv 2310.06825, section 2).
 pub(super) fn window(d: &Dims, query: u64, precision: Precision) -> Shape {
-    Shape::ShapedAttention {
-        batch: d.batch,
-        query: query.min(d.context),
-        context: d.context,
-        heads: d.heads,
-        kv_heads: d.kv_heads.min(d.heads),
-        key_dim: d.head_dim,
-        value_dim: d.head_dim,
+    Shape::Attention(Attention {
         window: Some(d.window),
-        token_bytes: token_bytes(d, precision),
-    }
+        ..causal(d, query, precision)
+    })
 }
 
 /// Multi-head latent attention of a prompt (DeepSeek-V2, arXiv 2405.04434, section 2.1): every
@@ -104,17 +87,13 @@ pub(super) fn latent_prompt(d: &Dims, precision: Precision) -> Vec<Shape> {
     let width = element_bytes(precision);
     vec![
         gemm([d.batch * d.context, 2 * d.heads * d.head_dim, d.latent, 1]),
-        Shape::ShapedAttention {
-            batch: d.batch,
-            query: d.query.min(d.context),
-            context: d.context,
-            heads: d.heads,
+        Shape::Attention(Attention {
             kv_heads: d.heads,
             key_dim,
             value_dim,
-            window: None,
             token_bytes: (d.heads * (key_dim + value_dim)) as f64 * width,
-        },
+            ..causal(d, d.query, precision)
+        }),
     ]
 }
 
@@ -125,17 +104,13 @@ pub(super) fn latent_decode(d: &Dims, precision: Precision) -> Vec<Shape> {
     let key_dim = d.latent + d.rotary;
     vec![
         gemm([d.batch, d.latent, d.head_dim, d.heads]),
-        Shape::ShapedAttention {
-            batch: d.batch,
-            query: 1,
-            context: d.context,
-            heads: d.heads,
+        Shape::Attention(Attention {
             kv_heads: 1,
             key_dim,
             value_dim: d.latent,
-            window: None,
             token_bytes: key_dim as f64 * element_bytes(precision),
-        },
+            ..causal(d, 1, precision)
+        }),
         gemm([d.batch, d.head_dim, d.latent, d.heads]),
     ]
 }
