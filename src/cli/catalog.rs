@@ -36,7 +36,7 @@ pub struct Args {
     #[arg(long, value_parser = years)]
     year: Option<(u16, u16)>,
     /// Devices with at least so much memory, as 24G.
-    #[arg(long, value_parser = sizes::parse)]
+    #[arg(long, value_parser = memory)]
     memory: Option<u64>,
     /// Devices with at least this bandwidth, as `2 TB/s`.
     #[arg(long)]
@@ -89,6 +89,14 @@ impl Args {
             bandwidth: self.bandwidth.map(|least| least.0),
             ridge: self.ridge,
         }
+    }
+}
+
+/// An amount of memory: a bare number is no size of one.
+fn memory(text: &str) -> Result<u64, String> {
+    match text.trim().parse::<f64>() {
+        Ok(_) => Err(format!("`{text}` has no unit; expected such as {text}G")),
+        Err(_) => sizes::parse(text),
     }
 }
 

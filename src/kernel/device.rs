@@ -1,6 +1,6 @@
 //! What a device reaches: rates, bandwidth and times, drawn together from its file.
 
-use super::{Mechanism, feed};
+use super::{Mechanism, Timing, feed};
 use crate::spec::{CpuSpec, Figure, GpuSpec, Memory, Precision};
 
 /// A device cannot compute in a format, nor in one that could stand in for it.
@@ -72,15 +72,8 @@ pub struct Device<'a> {
     boost: f64,
     /// How much faster they run where power does not limit the clock, relative.
     headroom: f64,
-    /// Whether one operand of products is nothing but zeros: no multiplier switches.
-    pub zeros: bool,
-    /// Whether a decoder's keys and values were read just before, as where one kernel is timed over
-    /// and over: what the cache holds of them is then read from there.
-    pub(super) repeated: bool,
-    /// Steps of K in which FP32 products read rows of A that lie along K.
-    pub(super) pieces_of_k: Option<u32>,
-    /// Rate of large products relative to typical ones with a library of today.
-    pub(super) products: f64,
+    /// How its kernels are run and timed.
+    pub(super) timing: Timing,
     /// What is taken out of the model, to see what it explains.
     missing: Option<Mechanism>,
 }
@@ -115,10 +108,7 @@ impl<'a> Device<'a> {
             units_for_bandwidth: given(&compute.units_for_bandwidth, UNITS_FOR_BANDWIDTH),
             boost: given(&compute.boost, 0.0),
             headroom: headroom(gpu),
-            zeros: false,
-            repeated: false,
-            pieces_of_k: None,
-            products: 1.0,
+            timing: Timing::default(),
             missing: None,
         }
     }
@@ -154,20 +144,18 @@ impl<'a> Device<'a> {
             units_for_bandwidth: UNITS_FOR_BANDWIDTH,
             boost: 0.0,
             headroom: 0.0,
-            zeros: false,
-            repeated: false,
-            pieces_of_k: None,
-            products: 1.0,
+            timing: Timing::default(),
             missing: None,
         }
     }
 
     /// The same device where one operand of products is nothing but zeros.
     pub fn with_zeros(self) -> Self {
-        Self {
+        let timing = Timing {
             zeros: true,
-            ..self
-        }
+            ..self.timing
+        };
+        Self { timing, ..self }
     }
 
     /// The same device in the middle of a workload: its clock has fallen to what the power limit
@@ -182,7 +170,7 @@ impl<'a> Device<'a> {
     ///
     /// It is faster by 1 + boost · A / (A + t), A that time and t how long the work takes.
     pub(super) fn at_its_clock(&self, compute_s: f64, share: f64) -> f64 {
-        if self.zeros || !self.has(Mechanism::Power) {
+        if self.timing.zeros || !self.has(Mechanism::Power) {
             return compute_s / (1.0 + self.headroom);
         }
         if self.boost == 0.0 {
@@ -209,6 +197,11 @@ impl<'a> Device<'a> {
             _ => {}
         }
         device
+    }
+
+    /// Whether one operand of products is nothing but zeros: no multiplier switches.
+    pub fn has_zeros(&self) -> bool {
+        self.timing.zeros
     }
 
     /// What is taken out of the model.

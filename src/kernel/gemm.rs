@@ -7,31 +7,10 @@
 
 use super::device::{Device, Unsupported};
 use super::share::{busy_units, occupancy, overlapped, ramp_s, repeated};
+use super::tiles::{efficiency, largest, likely, tiles};
 use super::{KernelCost, Mechanism, Moved, Tiling};
 use crate::model::element_bytes;
 use crate::spec::Precision;
-
-/// Sides of candidate tiles \[rows, columns\]: those of the CUTLASS profiler's default set, and
-/// flat ones for a decoder's few rows.
-const TILES: [[u64; 2]; 14] = [
-    [256, 128],
-    [128, 256],
-    [128, 128],
-    [256, 64],
-    [64, 256],
-    [128, 64],
-    [64, 128],
-    [64, 64],
-    [32, 128],
-    [128, 32],
-    [16, 128],
-    [128, 16],
-    [16, 64],
-    [64, 16],
-];
-
-/// Flat tiles of a CPU's vector units, for which one row is as good as many.
-const VECTOR_TILES: [[u64; 2]; 4] = [[4, 64], [64, 4], [1, 64], [64, 1]];
 
 /// Sides that a tile of block-scaled 4-bit numbers has at least: the scales of both operands lie in
 /// blocks of 128 rows (cuBLAS, "1D Block Scaling Factors Layout"), their matrix instruction has no
@@ -139,7 +118,11 @@ impl Gemm {
     /// half a tile a unit on was read off the other products of the source of dbench-0106 to -0120
     /// on that card (GTX 1080 Ti: 14 tiles on 28 units are fast, 16 slow).
     fn pages_s(&self, device: &Device<'_>) -> f64 {
-        let Some(steps) = device.pieces_of_k.filter(|_| device.has(Mechanism::Pages)) else {
+        let Some(steps) = device
+            .timing
+            .pieces_of_k
+            .filter(|_| device.has(Mechanism::Pages))
+        else {
             return 0.0;
         };
         let tiles = self.m.div_ceil(FP32_TILE) * self.n.div_ceil(FP32_TILE) * self.batch;
@@ -173,8 +156,8 @@ impl Units {
     /// A large product runs at the device's rate with the largest tile.
     fn of(gemm: Gemm, device: &Device<'_>) -> Result<Self, Unsupported> {
         let side = device.side(gemm.precision);
-        let rate =
-            device.products * device.rate(gemm.precision)? / efficiency(largest(side), device);
+        let rate = device.timing.products * device.rate(gemm.precision)?
+            / efficiency(largest(side), device);
         Ok(Self {
             rate,
             side,
@@ -210,7 +193,10 @@ pub(super) fn cost(gemm: Gemm, device: &Device<'_>) -> Result<KernelCost, Unsupp
     let first = Cut::new(gemm, device, units, largest(units.side));
     let mut best = (f64::INFINITY, first, 1);
     // What a likely tile takes spares most of the others.
-    let likely = Cut::new(gemm, device, units, likely(gemm, units.side));
+    let likely = match gemm.precision {
+        Precision::Fp4 => first,
+        _ => Cut::new(gemm, device, units, likely([gemm.m, gemm.n], units.side)),
+    };
     let bound = likely.demands(gemm, device, 1, unpack_s).seconds(device) * (1.0 + 1e-9);
     for tile in tiles(units.side) {
         if gemm.precision == Precision::Fp4 && tile[0].min(tile[1]) < FP4_SIDE {
@@ -236,36 +222,6 @@ pub(super) fn cost(gemm: Gemm, device: &Device<'_>) -> Result<KernelCost, Unsupp
     }
     let (_, cut, split) = best;
     Ok(cut.cost(gemm, device, split, unpack_s))
-}
-
-/// The tile of which `achievable` speaks: the largest, or a systolic array that is larger still.
-fn largest(side: u64) -> [u64; 2] {
-    let [rows, columns] = TILES[0];
-    if side > columns {
-        [rows.max(side), side]
-    } else {
-        TILES[0]
-    }
-}
-
-/// One of the tiles that comes near to the best: few rows or columns do not fill it with nothing.
-fn likely(gemm: Gemm, side: u64) -> [u64; 2] {
-    let flat = |short: u64| short.min(64).max(side).next_power_of_two().max(16);
-    match largest(side) {
-        tile if tile != TILES[0] || gemm.precision == Precision::Fp4 => tile,
-        _ if gemm.m <= 64 => [flat(gemm.m), 128],
-        _ if gemm.n <= 64 => [128, flat(gemm.n)],
-        tile => tile,
-    }
-}
-
-/// Tiles no smaller than `side` either way.
-fn tiles(side: u64) -> impl Iterator<Item = [u64; 2]> {
-    let vector: &[[u64; 2]] = if side == 1 { &VECTOR_TILES } else { &[] };
-    let wide = Some(largest(side)).filter(|tile| *tile != TILES[0]);
-    let cut = TILES.into_iter().chain(vector.iter().copied());
-    let fits = move |tile: &[u64; 2]| tile[0].min(tile[1]) >= side;
-    wide.into_iter().chain(cut.filter(fits))
 }
 
 /// Device-seconds to unpack once the weights that are narrower than what is multiplied.
@@ -373,14 +329,6 @@ impl Demands {
     fn seconds(&self, device: &Device<'_>) -> f64 {
         self.launch_s + overlapped(self.compute_s / self.share, self.moving_s, device)
     }
-}
-
-/// Share of its rate that a tile shape reaches: a tile of a rows and b columns multiplies each
-/// operand R = a·b/(a+b) times on average, and fetching takes as long as multiplying at the R that
-/// the device gives, so that R/(R + that) is left.
-fn efficiency([a, b]: [u64; 2], device: &Device<'_>) -> f64 {
-    let reuse = (a * b) as f64 / (a + b) as f64;
-    reuse / (reuse + device.if_has(Mechanism::Reuse, device.balance_reuse, 0.0))
 }
 
 /// VRAM traffic \[B\]: A, B and C once. Where A and B together exceed the last-level cache, each
@@ -511,21 +459,10 @@ mod tests {
     }
 
     #[test]
-    fn the_likely_tile_is_one_of_those_that_are_tried() {
-        for side in [1, 16, 32, 128, 256] {
-            for (m, n) in [(1, 4096), (17, 4096), (4096, 1), (64, 64), (4096, 4096)] {
-                let tile = likely(gemm(m, n, 4096), side);
-                assert!(tiles(side).any(|other| other == tile), "{side} {tile:?}");
-            }
-        }
-    }
-
-    #[test]
     fn a_systolic_array_is_filled_whatever_the_product() {
         let mut gpu = a100();
         gpu.compute.array = Some(figure(256));
         let device = Device::of_gpu(&gpu);
-        assert_eq!(tiles(256).collect::<Vec<_>>(), [[256, 256]]);
         let cut = |m, n, k| {
             let product = gemm(m, n, k);
             Cut::new(product, &device, units(product, &device), [256, 256])
@@ -546,7 +483,7 @@ mod tests {
         let mut gpu = a100();
         gpu.memory.page = Some(figure(Seconds(0.5e-9)));
         let mut device = Device::of_gpu(&gpu);
-        device.pieces_of_k = Some(8);
+        device.timing.pieces_of_k = Some(8);
         let time = |m: u64, n: u64, precision: Precision, device: &Device<'_>| {
             let cost = cost(Gemm::plain([m, n, 2560, 1], precision), device).expect("supported");
             cost.alone_s(device.bandwidth)
@@ -557,7 +494,7 @@ mod tests {
         assert!((1.0..1.03).contains(&(slow / pages)), "{slow}");
         // Few columns or few tiles take small tiles; matrix units read long pieces.
         let mut plain = device;
-        plain.pieces_of_k = None;
+        plain.timing.pieces_of_k = None;
         for (m, n, format) in [
             (7680, 63, Precision::Fp32),
             (54 * 128, 64, Precision::Fp32),

@@ -104,7 +104,7 @@ mod tests {
         gpu.compute.peak.fp8 = Some(figure(FlopsPerSecond(2.0 * 312e12)));
         gpu.memory.page = Some(figure(Seconds(1e-9)));
         let mut full = Device::of_gpu(&gpu);
-        full.pieces_of_k = Some(8);
+        full.timing.pieces_of_k = Some(8);
         for mechanism in Mechanism::ALL {
             let without = full.without(mechanism);
             let helps = matches!(mechanism, Mechanism::Split | Mechanism::Cache);

@@ -14,6 +14,7 @@ mod mechanism;
 mod prediction;
 mod share;
 mod stream;
+mod tiles;
 mod timing;
 
 pub use device::{Device, FORMATS, Unsupported, format_name};

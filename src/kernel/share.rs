@@ -73,7 +73,7 @@ pub(super) fn ramp_s(device: &Device<'_>) -> f64 {
 /// Traffic of a kernel that touches `footprint` bytes: where it is timed over and over, it finds
 /// part of its data in the cache.
 pub(super) fn repeated(bytes: f64, footprint: f64, device: &Device<'_>) -> Traffic {
-    if !device.repeated {
+    if !device.timing.repeated {
         return Traffic::of_vram(bytes);
     }
     from_cache(bytes, footprint, KEPT_SHARE * device.cache, device)

@@ -6,7 +6,7 @@ use crate::spec::Precision;
 /// How a benchmark ran its kernels, whatever the kernel.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Timing {
-    /// One kernel was timed over and over on the same operands.
+    /// One kernel was timed over and over on the same operands: the cache holds what it can.
     pub repeated: bool,
     /// Rate of its large products relative to typical ones with a library of today.
     pub products: f64,
@@ -21,6 +21,20 @@ pub struct Timing {
     pub zeros: bool,
 }
 
+impl Default for Timing {
+    /// One kernel among others, typical products with a library of today.
+    fn default() -> Self {
+        Self {
+            repeated: false,
+            products: 1.0,
+            int8_on_vector_units: false,
+            pieces_of_k: None,
+            ecc_off: false,
+            zeros: false,
+        }
+    }
+}
+
 /// Products of a vector instruction on INT8 for one on FP32 (`dp4a`: compute capability 6.1 and
 /// later).
 const DP4A_PRODUCTS: f64 = 4.0;
@@ -32,10 +46,7 @@ const DP4A_SHARE: f64 = 0.96;
 impl Device<'_> {
     /// The same device as a benchmark saw it.
     pub fn timed(mut self, timing: Timing) -> Self {
-        self.repeated = timing.repeated;
-        self.products = timing.products;
-        self.zeros = timing.zeros;
-        self.pieces_of_k = timing.pieces_of_k;
+        self.timing = timing;
         if timing.ecc_off {
             self.bandwidth /= self.ecc_share;
         }
@@ -71,9 +82,7 @@ mod tests {
             repeated: true,
             products: 0.9,
             int8_on_vector_units: true,
-            pieces_of_k: None,
-            ecc_off: false,
-            zeros: false,
+            ..Timing::default()
         };
         let timed = device.timed(timing);
         assert_eq!(timed.peak(Precision::Int8), Ok(4.0 * 19.5e12));
@@ -83,7 +92,7 @@ mod tests {
         let fp32 = share(&device, Precision::Fp32);
         assert!((share(&timed, Precision::Int8) / fp32 - DP4A_SHARE).abs() < 1e-12);
         assert_eq!(timed.peak(Precision::Bf16), device.peak(Precision::Bf16));
-        assert!(timed.repeated);
+        assert!(timed.timing.repeated);
         let new = Timing {
             int8_on_vector_units: false,
             ..timing
@@ -95,12 +104,8 @@ mod tests {
     fn without_the_code_beside_the_data_all_of_the_bandwidth_is_left() {
         let mut gpu = a100();
         let off = Timing {
-            repeated: false,
-            products: 1.0,
-            int8_on_vector_units: false,
-            pieces_of_k: None,
             ecc_off: true,
-            zeros: false,
+            ..Timing::default()
         };
         let ratio = |gpu: &GpuSpec| {
             let device = Device::of_gpu(gpu);

@@ -98,7 +98,11 @@ pub fn record(
 
 /// A device's name, and what is special about what it does or taken out of its model.
 fn label(device: &Device<'_>) -> String {
-    let zeros = if device.zeros { " with zeros" } else { "" };
+    let zeros = if device.has_zeros() {
+        " with zeros"
+    } else {
+        ""
+    };
     match device.missing() {
         None => format!("{}{zeros}", device.name),
         Some(mechanism) => format!("{}{zeros} without {}", device.name, mechanism.name()),
@@ -293,7 +297,9 @@ pub fn roofline_chart(
     precision: Precision,
 ) -> Result<Rendered, RenderError> {
     // What a mechanism is taken out of stands under the roof of the whole model.
-    let whole = devices.iter().filter(|d| d.missing().is_none() && !d.zeros);
+    let whole = devices
+        .iter()
+        .filter(|d| d.missing().is_none() && !d.has_zeros());
     let roofs: Vec<RooflineDevice> = whole
         .filter_map(|device| roofs(label(device), device, precision))
         .collect();

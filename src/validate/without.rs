@@ -135,7 +135,7 @@ impl WithoutRecord {
         csv::lines(&header.map(String::from), self.classes.iter().map(row))
     }
 
-    /// Predicted over measured, both models on one chart for each class.
+    /// Predicted over measured, both models on one chart for each class that the mechanism changes.
     ///
     /// # Errors
     /// A chart cannot be drawn.
@@ -169,6 +169,11 @@ impl WithoutRecord {
             let name = format!("without-{}-{}", self.mechanism, class.replace(' ', "-"));
             render(&scatter, scatter.size()).map(|chart| (name, chart))
         };
-        classes.into_iter().map(chart).collect()
+        let differ = |[whole, cut]: &[Vec<&RowRecord>; 2]| {
+            let mut pairs = whole.iter().zip(cut);
+            pairs.any(|(whole, cut)| whole.predicted != cut.predicted)
+        };
+        let changed = classes.into_iter().filter(|(_, rows)| differ(rows));
+        changed.map(chart).collect()
     }
 }

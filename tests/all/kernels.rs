@@ -106,6 +106,28 @@ fn a_size_that_was_not_asked_for_follows_its_partner() {
 }
 
 #[test]
+fn what_is_named_twice_is_predicted_once() {
+    let twice = [
+        "--on",
+        "t4",
+        "--on",
+        "Tesla T4",
+        "--without",
+        "waves",
+        "--without",
+        "waves",
+    ];
+    let records = json(&[&["kernel", "gemm"], &twice[..]].concat());
+    let devices: Vec<&Value> = records
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| &r["device"])
+        .collect();
+    assert_eq!(devices, ["t4", "t4 without waves"]);
+}
+
+#[test]
 fn a_longer_context_never_decodes_faster() {
     let device = ["--on", "h100-sxm-80gb"];
     for shape in [["--batch", "1024"], ["--heads", "128"]] {
@@ -164,6 +186,11 @@ fn bad_input_gets_one_clear_message() {
             "did you mean `waves`?",
         ),
         (&["validate", "kernel", "x.csv"], "did you mean `kernels`?"),
+        (
+            &["kernel", "list", "-o", "out"],
+            "list of operators has no charts",
+        ),
+        (&["catalog", "--memory", "24"], "expected such as 24G"),
     ] {
         refused(arguments, message);
     }

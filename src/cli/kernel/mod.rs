@@ -51,6 +51,10 @@ pub struct Args {
 
 pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
     if args.operator == "list" {
+        if args.output.is_some() {
+            return Err(Diagnostic::new("the list of operators has no charts")
+                .help("leave `-o` out, or name an operator"));
+        }
         output::result(&list(context.format)?)?;
         return Ok(Answer::Done);
     }
@@ -66,14 +70,14 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
     }
     let precision = precision(&args.dtype)?;
     let shapes = shapes(&args.sizes, named)?;
-    let known: Vec<AnyDevice> = args
-        .devices
-        .iter()
-        .map(|name| context.catalog.device(&context.catalog.called(name)?))
+    let names = args.devices.iter().map(|name| context.catalog.called(name));
+    let known = once_each(names.collect::<Result<_, _>>()?).into_iter();
+    let known: Vec<AnyDevice> = known
+        .map(|name| context.catalog.device(&name))
         .collect::<Result<_, _>>()?;
     let whole: Vec<Device<'_>> = known.iter().map(device).collect::<Result<_, _>>()?;
     let missing = args.without.iter().map(|name| mechanism(name));
-    let missing: Vec<Mechanism> = missing.collect::<Result<_, _>>()?;
+    let missing: Vec<Mechanism> = once_each(missing.collect::<Result<_, _>>()?);
     let unseen = context.catalog.get::<AccuracySpec>(UNSEEN)?;
     if let Some(folder) = &args.output {
         files::prepare(folder)?;
@@ -101,6 +105,17 @@ pub fn run(context: &Context, args: &Args) -> Result<Answer, Diagnostic> {
         Format::Text => format!("{}\n\n{}", text(&records), lines.join("\n")),
     })?;
     Ok(Answer::Done)
+}
+
+/// What was named, in its order, however often it was.
+fn once_each<T: PartialEq>(named: Vec<T>) -> Vec<T> {
+    let add = |mut kept: Vec<T>, one: T| {
+        if !kept.contains(&one) {
+            kept.push(one);
+        }
+        kept
+    };
+    named.into_iter().fold(Vec::new(), add)
 }
 
 fn dtype_help() -> String {
