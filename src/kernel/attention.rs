@@ -1,4 +1,4 @@
-//! Attention: fused (scores stay on chip) and as separate products with a softmax between.
+//! Attention in one kernel: its scores stay on chip.
 
 use super::device::{Device, UNITS_FOR_BANDWIDTH, Unsupported};
 use super::share::{Traffic, activations, busy_units, filled, occupancy, ramp_s, repeated};
@@ -77,16 +77,12 @@ pub(super) fn cost(
         precision: device.held_as(precision)?,
         flops: shape.flops(),
     };
-    if shape.fused {
-        fused(held, device)
-    } else {
-        unfused(held, device)
-    }
+    fastest(held, device)
 }
 
 /// Attention in one kernel, the fastest way. Keys and values are read once: the blocks of one head
 /// run side by side and find them in the last-level cache.
-fn fused(held: Held, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
+fn fastest(held: Held, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
     if held.shape.backward || held.shape.query > MIN_ROWS {
         return held.cost(Way::Blocks, device);
     }
@@ -112,33 +108,6 @@ fn fused(held: Held, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
         }
     }
     Ok(best)
-}
-
-/// Attention as separate kernels: a product, scale and mask, softmax, a product; backward the
-/// gradient of each. The products compute the whole rectangle of scores whatever the mask, and
-/// every score is written and read between the kernels.
-fn unfused(held: Held, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
-    let scores =
-        (held.shape.batch * held.shape.heads * held.shape.query) as f64 * held.shape.context as f64;
-    let products = if held.shape.backward { 4.0 } else { 2.0 };
-    let product_flops = products * 2.0 * scores * held.shape.key_dim as f64;
-    // Forward: written, masked (read and written), softmax (read and written), read. Backward:
-    // softmax read, its gradient written, softmax gradient (two read, one written), mask's
-    // gradient (read and written), read twice.
-    let passes = if held.shape.backward { 9.0 } else { 6.0 };
-    let kernels = if held.shape.backward { 6.0 } else { 4.0 };
-    let softmax_s = 8.0 * scores / device.vector_rate()?;
-    let bytes = held.operand_bytes() + passes * scores * element_bytes(held.precision);
-    let traffic = Traffic::of_vram(bytes);
-    Ok(KernelCost {
-        launch_s: kernels * device.launch_s,
-        compute_device_s: product_flops / device.rate(held.precision)? + softmax_s,
-        compute_share: 1.0,
-        vram_bytes: traffic.as_stream,
-        moved: traffic.moved,
-        flops: held.flops,
-        tiling: None,
-    })
 }
 
 impl Held {
@@ -334,10 +303,9 @@ mod tests {
     const BANDWIDTH: f64 = 2039e9 * 0.9;
     const FORWARD: f64 = 0.8;
 
-    fn operator(batch: u64, query: u64, context: u64, fused: bool, backward: bool) -> Operator {
+    fn operator(batch: u64, query: u64, context: u64, backward: bool) -> Operator {
         let precision = Precision::Bf16;
         let shape = Attention {
-            fused,
             backward,
             ..Attention::causal([batch, query, context], [32, 8, 128], precision)
         };
@@ -348,8 +316,8 @@ mod tests {
         }
     }
 
-    fn cost(batch: u64, query: u64, context: u64, fused: bool, backward: bool) -> KernelCost {
-        let op = operator(batch, query, context, fused, backward);
+    fn cost(batch: u64, query: u64, context: u64, backward: bool) -> KernelCost {
+        let op = operator(batch, query, context, backward);
         super::super::cost(&op, &a100()).expect("supported")
     }
 
@@ -376,16 +344,16 @@ mod tests {
         assert!((share(512, true) - load / (load + 1.3 * excess)).abs() < 1e-12);
         assert!(share(8192, true) > 0.97);
         assert_eq!(share(512, false), 1.0);
-        let busy = cost(1, 512, 512, true, false).compute_share;
+        let busy = cost(1, 512, 512, false).compute_share;
         assert_eq!(busy, share(512, true));
     }
 
     #[test]
     fn long_prompts_run_at_the_fused_rate() {
-        let forward = cost(4, 16384, 16384, true, false);
+        let forward = cost(4, 16384, 16384, false);
         let ratio = forward.alone_s(BANDWIDTH) * RATE * FORWARD / forward.flops;
         assert!((1.0..1.02).contains(&ratio), "{ratio}");
-        let backward = cost(4, 16384, 16384, true, true);
+        let backward = cost(4, 16384, 16384, true);
         assert_eq!(backward.flops, 2.5 * forward.flops);
         let ratio = backward.alone_s(BANDWIDTH) * RATE * FORWARD * BACKWARD / backward.flops;
         assert!((1.0..1.03).contains(&ratio), "{ratio}");
@@ -395,7 +363,7 @@ mod tests {
     fn eight_bits_shorten_the_products_and_not_what_lies_between_them() {
         let mut gpu = with_fp8();
         let time = |gpu: &crate::spec::GpuSpec, precision| {
-            let mut op = operator(4, 16384, 16384, true, false);
+            let mut op = operator(4, 16384, 16384, false);
             op.precision = precision;
             let cost = super::super::cost(&op, gpu).expect("supported");
             cost.compute_device_s * RATE / cost.flops
@@ -415,7 +383,7 @@ mod tests {
 
     #[test]
     fn decoding_reads_the_cache_once() {
-        let decode = cost(64, 1, 4096, true, false);
+        let decode = cost(64, 1, 4096, false);
         let cache = 64.0 * 4096.0 * 8.0 * 128.0 * 2.0 * 2.0;
         let queries = 64.0 * 32.0 * 128.0 * 2.0 * 2.0;
         let ratio = decode.vram_bytes / (cache + queries);
@@ -426,10 +394,10 @@ mod tests {
     #[test]
     fn a_single_decoder_is_cut_along_its_context() {
         // 8 key/value heads: alone 8 of 108 units; with 14 pieces each all of them.
-        assert_eq!(cost(1, 1, 16384, true, false).compute_share, 1.0);
+        assert_eq!(cost(1, 1, 16384, false).compute_share, 1.0);
         let gpu = a100();
         let device = Device::of_gpu(&gpu).without(Mechanism::Split);
-        let op = operator(1, 1, 16384, true, false);
+        let op = operator(1, 1, 16384, false);
         let whole = super::super::cost_on(&op, &device).expect("supported");
         assert_eq!(whole.compute_share, 8.0 / 108.0);
     }
@@ -438,7 +406,7 @@ mod tests {
     fn more_tokens_or_context_are_never_faster() {
         let gpu = a100();
         let device = Device::of_gpu(&gpu);
-        let total = |query, context| cost(1, query, context, true, false).total_s(&device);
+        let total = |query, context| cost(1, query, context, false).total_s(&device);
         for query in [1, 2, 16, 17, 64] {
             let times: Vec<f64> = (64..3000).step_by(16).map(|c| total(query, c)).collect();
             let rising = times
@@ -452,19 +420,6 @@ mod tests {
                 "{query}"
             );
         }
-    }
-
-    #[test]
-    fn unfused_attention_moves_its_scores() {
-        let scores = 32.0 * 2048.0 * 2048.0 * 2.0;
-        let operands = 2048.0 * 128.0 * 2.0 * (2.0 * 32.0 + 2.0 * 8.0);
-        let eager = cost(1, 2048, 2048, false, false);
-        assert_eq!(eager.vram_bytes, 6.0 * scores + operands);
-        assert!((eager.launch_s / 10e-6 - 1.0).abs() < 1e-12);
-        let fused = cost(1, 2048, 2048, true, false);
-        assert!(eager.alone_s(BANDWIDTH) > 2.0 * fused.alone_s(BANDWIDTH));
-        let backward = cost(1, 2048, 2048, false, true);
-        assert_eq!(backward.flops, 2.0 * eager.flops);
     }
 
     /// Decoding with the heads, widths and view of DeepSeek-V2's latent cache.
@@ -509,7 +464,7 @@ mod tests {
 
     #[test]
     fn a_longer_context_is_never_faster() {
-        let time = |step: u64| cost(4, 128, 128 + 256 * step, true, false).alone_s(BANDWIDTH);
+        let time = |step: u64| cost(4, 128, 128 + 256 * step, false).alone_s(BANDWIDTH);
         assert!((0..64).map(time).is_sorted());
     }
 }

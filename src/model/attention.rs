@@ -1,9 +1,17 @@
 //! Attention: what its heads, cache and view make of it, whatever the device.
 
-use super::operator::element_bytes;
+use super::operator::{Shape, element_bytes};
 use crate::spec::Precision;
 
-/// Scaled dot-product attention over a KV cache or the sequence itself.
+/// Vector operations on each score: scale, add the mask.
+const MASK_FLOPS: f64 = 2.0;
+
+/// Vector operations on each score: maximum, subtract, exponential, sum, divide; the gradient
+/// multiplies, sums, subtracts and multiplies again.
+const SOFTMAX_FLOPS: f64 = 5.0;
+
+/// Scaled dot-product attention over a KV cache or the sequence itself in one kernel, whose scores
+/// stay on chip.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Attention {
     /// Sequences.
@@ -24,8 +32,6 @@ pub struct Attention {
     pub causal: bool,
     /// Most tokens that one sees, itself included; `None` for all.
     pub window: Option<u64>,
-    /// Whether the score matrix stays on chip.
-    pub fused: bool,
     /// Whether this is the gradient.
     pub backward: bool,
     /// Format of keys and values.
@@ -35,7 +41,7 @@ pub struct Attention {
 }
 
 impl Attention {
-    /// Fused causal attention, forward, where `query` new tokens of each of `batch` sequences see
+    /// Causal attention, forward, where `query` new tokens of each of `batch` sequences see
     /// all of `context`; keys and values of `kv_heads` heads are as wide as a head of `heads`.
     pub fn causal(
         [batch, query, context]: [u64; 3],
@@ -52,7 +58,6 @@ impl Attention {
             value_dim: head_dim,
             causal: true,
             window: None,
-            fused: true,
             backward: false,
             kv_precision,
             token_bytes: 2.0 * (kv_heads * head_dim) as f64 * element_bytes(kv_precision),
@@ -60,15 +65,10 @@ impl Attention {
     }
 
     /// Useful operations \[FLOP\]: 2 · (key + value width) for each visible pair of tokens and head
-    /// (two products), and for the gradient 2.5 times as much where the scores are computed anew
-    /// (five products), twice where they were kept (FlashAttention-2, arXiv 2307.08691, section
-    /// 4.1).
+    /// (two products), and for the gradient 2.5 times as much, for the scores are computed anew
+    /// (five products; FlashAttention-2, arXiv 2307.08691, section 4.1).
     pub fn flops(&self) -> f64 {
-        let factor = match (self.backward, self.fused) {
-            (false, _) => 1.0,
-            (true, true) => 2.5,
-            (true, false) => 2.0,
-        };
+        let factor = if self.backward { 2.5 } else { 1.0 };
         let widths = self.key_dim + self.value_dim;
         factor * 2.0 * (self.batch * self.heads * widths) as f64 * self.visible_pairs()
     }
@@ -80,6 +80,44 @@ impl Attention {
             Some(window) if self.causal => pairs_in_window(self.query, self.context, window),
             _ if self.causal => pairs_before(self.query, self.context),
             _ => self.query as f64 * self.context as f64,
+        }
+    }
+
+    /// The same in separate kernels, by what each does: the products compute the whole rectangle of
+    /// scores whatever the mask, the heads that share keys as rows of one product, and every score
+    /// is written and read between the kernels. The gradient finds the probabilities kept.
+    pub fn in_kernels(&self, precision: Precision) -> Vec<(&'static str, Shape)> {
+        let rows = self.query * self.group();
+        let [keys, key, value] = [self.context, self.key_dim, self.value_dim];
+        let product = |m, n, k| Shape::Gemm {
+            m,
+            n,
+            k,
+            batch: self.batch * self.kv_heads,
+        };
+        let scores = (self.batch * self.kv_heads * rows) as f64 * keys as f64;
+        let bytes = scores * element_bytes(precision);
+        let stream = |reads: f64, flops: f64| Shape::Stream {
+            read: reads * bytes,
+            written: bytes,
+            flops: flops * scores,
+        };
+        if self.backward {
+            vec![
+                ("gradient of probabilities", product(rows, keys, value)),
+                ("gradient of values", product(keys, value, rows)),
+                ("gradient of softmax", stream(2.0, SOFTMAX_FLOPS)),
+                ("gradient of mask", stream(1.0, MASK_FLOPS)),
+                ("gradient of queries", product(rows, key, keys)),
+                ("gradient of keys", product(keys, key, rows)),
+            ]
+        } else {
+            vec![
+                ("scores", product(rows, keys, key)),
+                ("scale and mask", stream(1.0, MASK_FLOPS)),
+                ("softmax", stream(1.0, SOFTMAX_FLOPS)),
+                ("values", product(rows, value, keys)),
+            ]
         }
     }
 
@@ -147,18 +185,39 @@ mod tests {
         assert_eq!(pairs(2, 10, true), 19.0);
         assert_eq!(pairs(2, 10, false), 20.0);
         let forward = 4.0 * 3.0 * 8.0 * 64.0 * 10.0;
-        let flops = |fused, backward| {
+        let flops = |backward| {
             let all = attention(4, 4);
-            let one = Attention {
-                fused,
-                backward,
-                ..all
-            };
-            one.flops()
+            Attention { backward, ..all }.flops()
         };
-        assert_eq!(flops(true, false), forward);
-        assert_eq!(flops(true, true), 2.5 * forward);
-        assert_eq!(flops(false, true), 2.0 * forward);
+        assert_eq!(flops(false), forward);
+        assert_eq!(flops(true), 2.5 * forward);
+    }
+
+    #[test]
+    fn in_separate_kernels_every_score_is_computed_and_moved() {
+        let one = attention(4, 9);
+        let scores = 3.0 * 8.0 * 4.0 * 9.0;
+        let sums = |attention: &Attention, wanted: fn(&Shape) -> f64| {
+            let kernels = attention.in_kernels(Precision::Fp16);
+            kernels.iter().map(|(_, shape)| wanted(shape)).sum::<f64>()
+        };
+        let products = |shape: &Shape| match shape {
+            Shape::Gemm { m, n, k, batch } => 2.0 * (m * n * k * batch) as f64,
+            _ => 0.0,
+        };
+        let moved = |shape: &Shape| match shape {
+            Shape::Stream { read, written, .. } => read + written,
+            _ => 0.0,
+        };
+        assert_eq!(sums(&one, products), 2.0 * 2.0 * scores * 64.0);
+        assert_eq!(sums(&one, moved), 4.0 * 2.0 * scores);
+        let gradient = Attention {
+            backward: true,
+            ..one
+        };
+        assert_eq!(sums(&gradient, products), 4.0 * 2.0 * scores * 64.0);
+        assert_eq!(sums(&gradient, moved), 5.0 * 2.0 * scores);
+        assert_eq!(gradient.in_kernels(Precision::Fp16).len(), 6);
     }
 
     #[test]

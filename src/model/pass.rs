@@ -174,11 +174,11 @@ impl<'a> Steps<'a> {
         );
     }
 
-    /// Adds attention over the pass's batch, causal as in every decoder.
+    /// Adds attention over the pass's batch, causal as in every decoder: one kernel, or those that
+    /// it is made of.
     pub fn attention(&mut self, name: &'static str, backward: bool) {
         let (pass, widths) = (self.pass, self.widths);
         let attention = Attention {
-            fused: pass.fused_attention,
             backward,
             ..Attention::causal(
                 [pass.batch, pass.query, pass.context],
@@ -186,7 +186,13 @@ impl<'a> Steps<'a> {
                 pass.kv_precision,
             )
         };
-        self.operator(name, Shape::Attention(attention));
+        if pass.fused_attention {
+            self.operator(name, Shape::Attention(attention));
+            return;
+        }
+        for (name, shape) in attention.in_kernels(pass.precision) {
+            self.operator(name, shape);
+        }
     }
 
     /// Adds a collective on `elements` of the pass's precision, where there is a group at all.

@@ -45,17 +45,21 @@ fn causal(d: &Dims, query: u64, precision: Precision) -> Attention {
     Attention::causal(tokens, heads, precision)
 }
 
-pub(super) fn attention(
-    d: &Dims,
-    query: u64,
-    precision: Precision,
-    [fused, backward]: [bool; 2],
-) -> Shape {
+pub(super) fn attention(d: &Dims, query: u64, precision: Precision) -> Shape {
+    Shape::Attention(causal(d, query, precision))
+}
+
+pub(super) fn attention_backward(d: &Dims, precision: Precision) -> Shape {
     Shape::Attention(Attention {
-        fused,
-        backward,
-        ..causal(d, query, precision)
+        backward: true,
+        ..causal(d, d.query, precision)
     })
+}
+
+/// Attention whose scores go through memory between its kernels.
+pub(super) fn unfused(d: &Dims, precision: Precision) -> Vec<Shape> {
+    let kernels = causal(d, d.query, precision).in_kernels(precision);
+    kernels.into_iter().map(|(_, shape)| shape).collect()
 }
 
 /// Decoding over a cache in pages (vLLM, arXiv 2309.06180, section 4.2): the last page is read

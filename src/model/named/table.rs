@@ -2,8 +2,8 @@
 
 use super::Named;
 use super::shapes::{
-    attention, bytes, convolution, gemm, latent_decode, latent_prompt, narrow_gemm, paged_decode,
-    pixels, plain_rows, rows, stream, taps, window,
+    attention, attention_backward, bytes, convolution, gemm, latent_decode, latent_prompt,
+    narrow_gemm, paged_decode, pixels, plain_rows, rows, stream, taps, unfused, window,
 };
 use crate::model::operator::{Shape, element_bytes};
 
@@ -84,25 +84,25 @@ pub const ALL: [Named; 44] = [
         name: "attention",
         words: "fused causal attention of query new tokens, the last of context",
         sizes: &["batch", "query", "context", "heads", "kv-heads", "head-dim"],
-        make: |d, p| vec![attention(d, d.query, p, [true, false])],
+        make: |d, p| vec![attention(d, d.query, p)],
     },
     Named {
         name: "attention-backward",
         words: "its gradient",
         sizes: &["batch", "query", "context", "heads", "kv-heads", "head-dim"],
-        make: |d, p| vec![attention(d, d.query, p, [true, true])],
+        make: |d, p| vec![attention_backward(d, p)],
     },
     Named {
         name: "attention-unfused",
         words: "the same as two products with a softmax between, scores in memory",
         sizes: &["batch", "query", "context", "heads", "kv-heads", "head-dim"],
-        make: |d, p| vec![attention(d, d.query, p, [false, false])],
+        make: unfused,
     },
     Named {
         name: "decode",
         words: "attention of one new token of each sequence over its cache",
         sizes: &["batch", "context", "heads", "kv-heads", "head-dim"],
-        make: |d, p| vec![attention(d, 1, p, [true, false])],
+        make: |d, p| vec![attention(d, 1, p)],
     },
     Named {
         name: "paged-decode",
