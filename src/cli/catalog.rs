@@ -95,7 +95,7 @@ impl Args {
 /// An amount of memory: a bare number is no size of one.
 fn memory(text: &str) -> Result<u64, String> {
     match text.trim().parse::<f64>() {
-        Ok(_) => Err(format!("`{text}` has no unit; expected such as {text}G")),
+        Ok(_) => Err(format!("`{text}` has no unit; expected such as `24G`")),
         Err(_) => sizes::parse(text),
     }
 }

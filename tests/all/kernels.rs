@@ -101,6 +101,12 @@ fn a_size_that_was_not_asked_for_follows_its_partner() {
     assert_eq!(sizes(&["attention", "--context", "512"]), [512, 512, 32, 8]);
     assert_eq!(sizes(&["attention", "--query", "512"]), [512, 512, 32, 8]);
     assert_eq!(sizes(&["attention", "--heads", "4"]), [4096, 4096, 4, 4]);
+    // Key/value heads divide heads.
+    assert_eq!(sizes(&["attention", "--heads", "12"]), [4096, 4096, 12, 6]);
+    assert_eq!(
+        sizes(&["attention", "--kv-heads", "6"]),
+        [4096, 4096, 36, 6]
+    );
     let few = ["attention", "--query", "8", "--context", "64"];
     assert_eq!(sizes(&few), [8, 64, 32, 8]);
 }
@@ -190,7 +196,10 @@ fn bad_input_gets_one_clear_message() {
             &["kernel", "list", "-o", "out"],
             "list of operators has no charts",
         ),
-        (&["catalog", "--memory", "24"], "expected such as 24G"),
+        (
+            &["catalog", "--memory", "24"],
+            "has no unit; expected such as `24G`",
+        ),
     ] {
         refused(arguments, message);
     }
@@ -234,7 +243,7 @@ fn sizes_and_filters_that_make_no_sense_are_refused() {
                 "--on",
                 "t4",
             ],
-            "expected kv-heads to be at most heads",
+            "expected kv-heads to divide heads",
         ),
         (
             &["kernel", "gemm", "-m", "1..8*1", "--on", "t4"],

@@ -64,7 +64,10 @@ pub(super) struct SizeArgs {
 type Field = fn(&mut Dims) -> &mut u64;
 
 /// The sizes of one shape, by name.
-pub(super) type SizesOf = Vec<(&'static str, u64)>;
+pub(super) type SizesOf = Vec<Size>;
+
+/// A size by name.
+type Size = (&'static str, u64);
 
 /// One shape: its sizes, and what they make.
 pub(super) type ShapeOf = (SizesOf, Dims);
@@ -183,23 +186,40 @@ fn agree(args: &SizeArgs, named: &Named, sizes: &mut SizesOf) -> Result<(), Diag
     let at = |name| sizes.iter().position(|(known, _)| *known == name);
     if let (Some(kv), Some(heads)) = (at("kv-heads"), at("heads")) {
         match (&args.kv_heads, &args.heads) {
-            (None, _) => sizes[kv].1 = sizes[kv].1.min(sizes[heads].1),
-            (Some(_), None) => sizes[heads].1 = sizes[heads].1.max(sizes[kv].1),
-            _ => at_most(named, sizes[kv], sizes[heads])?,
+            (None, _) => sizes[kv].1 = divisor(sizes[heads].1, sizes[kv].1),
+            (Some(_), None) => sizes[heads].1 = sizes[heads].1.next_multiple_of(sizes[kv].1),
+            _ => divides(named, sizes[kv], sizes[heads])?,
         }
     }
     Ok(())
 }
 
-fn at_most(named: &Named, less: (&str, u64), more: (&str, u64)) -> Result<(), Diagnostic> {
+/// The largest divisor of a number that is at most `most`.
+fn divisor(number: u64, most: u64) -> u64 {
+    let mut smaller = (1..=most.min(number)).rev();
+    smaller.find(|d| number.is_multiple_of(*d)).unwrap_or(1)
+}
+
+fn at_most(named: &Named, less: Size, more: Size) -> Result<(), Diagnostic> {
     if less.1 <= more.1 {
         return Ok(());
     }
-    let message = format!(
+    Err(together(named, less, more).help(format!("expected {} to be at most {}", less.0, more.0)))
+}
+
+fn divides(named: &Named, part: Size, whole: Size) -> Result<(), Diagnostic> {
+    if whole.1.is_multiple_of(part.1) {
+        return Ok(());
+    }
+    Err(together(named, part, whole).help(format!("expected {} to divide {}", part.0, whole.0)))
+}
+
+/// Two sizes that do not go together.
+fn together(named: &Named, one: Size, other: Size) -> Diagnostic {
+    Diagnostic::new(format!(
         "{} with {} {} and {} {}",
-        named.name, less.0, less.1, more.0, more.1
-    );
-    Err(Diagnostic::new(message).help(format!("expected {} to be at most {}", less.0, more.0)))
+        named.name, one.0, one.1, other.0, other.1
+    ))
 }
 
 /// Refuses what is larger than arithmetic on tiles is exact for.
