@@ -167,6 +167,13 @@ impl Axis {
         }
     }
 
+    /// The same where only whole numbers mean something: years, rows, GPUs.
+    pub fn whole_ticks(&self, spacing: f64) -> Vec<Tick> {
+        let each = (self.to - self.from).abs() / (self.hi - self.lo).max(1.0);
+        let spacing = if self.log { spacing } else { spacing.max(each) };
+        self.ticks(spacing, 1.0)
+    }
+
     fn log_ticks(&self, room: f64, scale: f64) -> Vec<Tick> {
         let decades = (self.hi / self.lo).log10();
         let every = (decades / room).ceil().max(1.0) as i32;
@@ -364,6 +371,9 @@ mod tests {
         );
         let axis = Axis::log((0.5, 2000.0), (0.0, 400.0));
         assert_eq!(labels(&axis.ticks(80.0, 1.0)), ["1", "10", "100", "1000"]);
+        let years = Axis::linear((2017.8, 2024.2), (0.0, 1200.0));
+        let all = ["2018", "2019", "2020", "2021", "2022", "2023", "2024"];
+        assert_eq!(labels(&years.whole_ticks(58.0)), all);
         let axis = Axis::log((8.0, 1_073_741_824.0), (0.0, 300.0));
         assert_eq!(labels(&axis.byte_ticks(60.0)), ["1 KiB", "1 MiB", "1 GiB"]);
     }

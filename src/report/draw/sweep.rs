@@ -136,7 +136,7 @@ impl Chart for Sweep {
         let x_ticks = if self.in_bytes {
             x.byte_ticks(58.0)
         } else {
-            x.ticks(58.0, 1.0)
+            x.whole_ticks(58.0)
         };
         draw_x(canvas, plot, &x, &x_ticks, &self.x_axis)?;
         for limit in &self.limits {
