@@ -323,6 +323,31 @@ fn a_mechanism_can_be_taken_out_and_its_errors_stand_beside_the_whole_models() {
     );
 }
 
+#[test]
+fn only_classes_that_a_mechanism_changes_are_drawn() {
+    let folder = folder(&[("rows.csv", ROWS)]);
+    let drawn = |mechanism: &str| {
+        let arguments = [
+            "validate",
+            "kernels",
+            "rows.csv",
+            "--without",
+            mechanism,
+            "-o",
+            mechanism,
+        ];
+        let run = cli::narrows(folder.path(), &arguments);
+        assert_eq!(run.code, 0, "{run:?}");
+        let files = std::fs::read_dir(folder.path().join(mechanism)).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        names
+            .filter(|name| name.ends_with(".png"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(drawn("waves"), ["without-waves-gemm-from-1-GFLOP.png"]);
+    assert_eq!(drawn("softmax"), Vec::<String>::new());
+}
+
 /// So many rows of one product on one device, of one split, in a file.
 fn alike(folder: &std::path::Path, rows: usize) -> String {
     let file = folder.join("alike.csv");
