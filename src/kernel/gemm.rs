@@ -7,7 +7,7 @@
 
 use super::device::{Device, Unsupported};
 use super::share::{busy_units, occupancy, overlapped, ramp_s, repeated};
-use super::tiles::{efficiency, largest, likely, tiles};
+use super::tiles::{efficiency, largest, tiles};
 use super::{KernelCost, Mechanism, Moved, Tiling};
 use crate::model::element_bytes;
 use crate::spec::Precision;
@@ -192,21 +192,16 @@ pub(super) fn cost(gemm: Gemm, device: &Device<'_>) -> Result<KernelCost, Unsupp
     let unpack_s = unpack(gemm, device)?;
     let first = Cut::new(gemm, device, units, largest(units.side));
     let mut best = (f64::INFINITY, first, 1);
-    // What a likely tile takes spares most of the others.
-    let likely = match gemm.precision {
-        Precision::Fp4 => first,
-        _ => Cut::new(gemm, device, units, likely([gemm.m, gemm.n], units.side)),
+    let least = match gemm.precision {
+        Precision::Fp4 => units.side.max(FP4_SIDE),
+        _ => units.side,
     };
-    let bound = likely.demands(gemm, device, 1, unpack_s).seconds(device) * (1.0 + 1e-9);
-    for tile in tiles(units.side) {
-        if gemm.precision == Precision::Fp4 && tile[0].min(tile[1]) < FP4_SIDE {
-            continue;
-        }
+    for tile in tiles([gemm.m, gemm.n], least) {
         let cut = Cut::new(gemm, device, units, tile);
         let mut split = 1;
         loop {
             let demands = cut.demands(gemm, device, split, unpack_s);
-            if demands.least_s() < best.0.min(bound) {
+            if demands.least_s() < best.0 {
                 let time = demands.seconds(device);
                 if time < best.0 {
                     best = (time, cut, split);
@@ -215,7 +210,7 @@ pub(super) fn cost(gemm: Gemm, device: &Device<'_>) -> Result<KernelCost, Unsupp
             split *= 2;
             // A finer split moves as much at least, and adds its parts in a second kernel.
             let least_split_s = 2.0 * device.launch_s + cut.ramp_s + demands.moving_s;
-            if best.0.min(bound) <= least_split_s || !cut.splits(gemm, device, split) {
+            if best.0 <= least_split_s || !cut.splits(gemm, device, split) {
                 break;
             }
         }

@@ -22,6 +22,31 @@ const TILES: [[u64; 2]; 14] = [
     [64, 16],
 ];
 
+/// For each tile the next smaller rows that there are for its columns, and the next smaller columns
+/// for its rows; 0 for none.
+const SMALLER: [[u64; 2]; TILES.len()] = smaller();
+
+const fn smaller() -> [[u64; 2]; TILES.len()] {
+    let mut all = [[0; 2]; TILES.len()];
+    let mut at = 0;
+    while at < TILES.len() {
+        let [rows, columns] = TILES[at];
+        let mut other = 0;
+        while other < TILES.len() {
+            let [r, c] = TILES[other];
+            if c == columns && r < rows && r > all[at][0] {
+                all[at][0] = r;
+            }
+            if r == rows && c < columns && c > all[at][1] {
+                all[at][1] = c;
+            }
+            other += 1;
+        }
+        at += 1;
+    }
+    all
+}
+
 /// Flat tiles of a CPU's vector units, for which one row is as good as many.
 const VECTOR_TILES: [[u64; 2]; 4] = [[4, 64], [64, 4], [1, 64], [64, 1]];
 
@@ -36,23 +61,17 @@ pub(super) fn largest(side: u64) -> [u64; 2] {
     }
 }
 
-/// One of the tiles that comes near to the best for a product of so many rows and columns: few of
-/// them do not fill it with nothing.
-pub(super) fn likely([rows, columns]: [u64; 2], side: u64) -> [u64; 2] {
-    let flat = |short: u64| short.min(64).max(side).next_power_of_two().max(16);
-    match largest(side) {
-        tile if tile != TILES[0] => tile,
-        _ if rows <= 64 => [flat(rows), 128],
-        _ if columns <= 64 => [128, flat(columns)],
-        tile => tile,
-    }
-}
-
-/// Tiles no smaller than `side` either way.
-pub(super) fn tiles(side: u64) -> impl Iterator<Item = [u64; 2]> {
+/// Tiles no smaller than `side` either way, for a product of so many rows and columns: where a tile
+/// of fewer rows holds all of them, one of more is filled with more of nothing.
+pub(super) fn tiles([m, n]: [u64; 2], side: u64) -> impl Iterator<Item = [u64; 2]> {
     let vector: &[[u64; 2]] = if side == 1 { &VECTOR_TILES } else { &[] };
     let wide = Some(largest(side)).filter(|tile| *tile != TILES[0]);
-    let cut = TILES.into_iter().chain(vector.iter().copied());
+    let needed = move |[rows, columns]: [u64; 2]| {
+        (m > rows || rows < side) && (n > columns || columns < side)
+    };
+    let cut = TILES.into_iter().zip(SMALLER);
+    let cut = cut.filter(move |(_, smaller)| needed(*smaller));
+    let cut = cut.map(|(tile, _)| tile).chain(vector.iter().copied());
     let fits = move |tile: &[u64; 2]| tile[0].min(tile[1]) >= side;
     wide.into_iter().chain(cut.filter(fits))
 }
@@ -71,18 +90,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_likely_tile_is_one_of_those_that_are_tried() {
-        for side in [1, 16, 32, 128, 256] {
-            for product in [[1, 4096], [17, 4096], [4096, 1], [64, 64], [4096, 4096]] {
-                let tile = likely(product, side);
-                assert!(tiles(side).any(|other| other == tile), "{side} {tile:?}");
-            }
-        }
+    fn few_rows_take_the_lowest_tile_of_each_width() {
+        let of = |product, side| {
+            let mut all: Vec<_> = tiles(product, side).collect();
+            all.sort_unstable();
+            all
+        };
+        let wide = [4096, 4096];
+        assert_eq!(of(wide, 16).len(), TILES.len());
+        let flat = [[16, 64], [16, 128], [64, 16], [64, 256], [128, 32]];
+        assert_eq!(of([16, 4096], 16), flat);
+        assert_eq!(of([17, 4096], 16)[2..4], [[32, 128], [64, 16]]);
+        assert_eq!(of([1, 4096], 128), [[128, 128], [128, 256]]);
     }
 
     #[test]
     fn a_systolic_array_is_the_only_tile() {
-        assert_eq!(tiles(256).collect::<Vec<_>>(), [[256, 256]]);
+        assert_eq!(tiles([1, 1], 256).collect::<Vec<_>>(), [[256, 256]]);
     }
 
     #[test]
