@@ -53,8 +53,6 @@ const DECODE_KERNELS: f64 = 5.0;
 struct Held {
     shape: Attention,
     precision: Precision,
-    /// Useful operations \[FLOP\].
-    flops: f64,
 }
 
 /// How the work of fused attention is cut.
@@ -66,7 +64,8 @@ enum Way {
     Pieces(u64),
 }
 
-/// What attention in a format asks of a device.
+/// What attention in a format asks of a device, the fastest way. Keys and values are read once: the
+/// blocks of one head run side by side and find them in the last-level cache.
 pub(super) fn cost(
     shape: Attention,
     precision: Precision,
@@ -75,15 +74,8 @@ pub(super) fn cost(
     let held = Held {
         shape,
         precision: device.held_as(precision)?,
-        flops: shape.flops(),
     };
-    fastest(held, device)
-}
-
-/// Attention in one kernel, the fastest way. Keys and values are read once: the blocks of one head
-/// run side by side and find them in the last-level cache.
-fn fastest(held: Held, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
-    if held.shape.backward || held.shape.query > MIN_ROWS {
+    if shape.backward || shape.query > MIN_ROWS {
         return held.cost(Way::Blocks, device);
     }
     let most = if device.has(Mechanism::Split) {
@@ -96,7 +88,7 @@ fn fastest(held: Held, device: &Device<'_>) -> Result<KernelCost, Unsupported> {
     let powers = std::iter::successors(Some(1), |pieces| Some(2 * pieces));
     let pieces = powers.take_while(|pieces| *pieces < most).chain([most]);
     // A decoder's one row is no block of rows: its first way is the context in one piece.
-    let (first, tried) = match held.shape.query {
+    let (first, tried) = match shape.query {
         1 => (Way::Pieces(1), 1),
         _ => (Way::Blocks, 0),
     };
@@ -123,7 +115,7 @@ impl Held {
             compute_share: self.share(way, device),
             vram_bytes: traffic.as_stream,
             moved: traffic.moved,
-            flops: self.flops,
+            flops: self.shape.flops(),
             tiling: None,
         }
         .with_collisions(device))
@@ -149,14 +141,13 @@ impl Held {
         let gradient = if self.shape.backward { BACKWARD } else { 1.0 };
         let share = device.attention * gradient;
         let rate = device.rate(self.precision)?;
-        let alone = self.flops / (rate * share);
+        let flops = self.shape.flops();
+        let alone = flops / (rate * share);
         if !device.has(Mechanism::Softmax) {
             return Ok(alone);
         }
         let seconds = match device.rate(Precision::Bf16) {
-            Ok(wide) if rate > wide => {
-                self.flops * (1.0 / (wide * share) - 1.0 / wide + 1.0 / rate)
-            }
+            Ok(wide) if rate > wide => flops * (1.0 / (wide * share) - 1.0 / wide + 1.0 / rate),
             _ => alone,
         };
         Ok(seconds.max(self.softmax_s(device)))
@@ -166,7 +157,7 @@ impl Held {
     fn softmax_s(&self, device: &Device<'_>) -> f64 {
         let products = if self.shape.backward { 5.0 } else { 2.0 };
         let width = (self.shape.key_dim + self.shape.value_dim) as f64 / 2.0;
-        let scores = self.flops / (2.0 * products * width);
+        let scores = self.shape.flops() / (2.0 * products * width);
         let exponentials = EXPONENTIALS_PER_CLOCK * device.units as f64 * device.clock_hz;
         // Systolic arrays come with vector units of their own kind.
         match device.lanes_hz() {
@@ -333,7 +324,6 @@ mod tests {
                     ..Attention::causal([1, 512, context], [32, 8, 128], precision)
                 },
                 precision,
-                flops: 1.0,
             };
             held.evenness(held.work_items(Way::Blocks), &device)
         };

@@ -190,8 +190,7 @@ pub(super) fn cost(gemm: Gemm, device: &Device<'_>) -> Result<KernelCost, Unsupp
     let gemm = gemm.as_run(device)?;
     let units = Units::of(gemm, device)?;
     let unpack_s = unpack(gemm, device)?;
-    let first = Cut::new(gemm, device, units, largest(units.side));
-    let mut best = (f64::INFINITY, first, 1);
+    let mut best = (f64::INFINITY, None);
     let least = match gemm.precision {
         Precision::Fp4 => units.side.max(FP4_SIDE),
         _ => units.side,
@@ -204,7 +203,7 @@ pub(super) fn cost(gemm: Gemm, device: &Device<'_>) -> Result<KernelCost, Unsupp
             if demands.least_s() < best.0 {
                 let time = demands.seconds(device);
                 if time < best.0 {
-                    best = (time, cut, split);
+                    best = (time, Some((cut, split)));
                 }
             }
             split *= 2;
@@ -215,7 +214,10 @@ pub(super) fn cost(gemm: Gemm, device: &Device<'_>) -> Result<KernelCost, Unsupp
             }
         }
     }
-    let (_, cut, split) = best;
+    // Where no time is finite, one way is as good as another.
+    let (cut, split) = best
+        .1
+        .unwrap_or_else(|| (Cut::new(gemm, device, units, largest(units.side)), 1));
     Ok(cut.cost(gemm, device, split, unpack_s))
 }
 

@@ -76,10 +76,11 @@ impl Attention {
     /// Pairs of a new token and a token it sees, of one head. The new tokens are the last of the
     /// context.
     pub fn visible_pairs(&self) -> f64 {
-        match self.window {
-            Some(window) if self.causal => pairs_in_window(self.query, self.context, window),
-            _ if self.causal => pairs_before(self.query, self.context),
-            _ => self.query as f64 * self.context as f64,
+        if self.causal {
+            let window = self.window.unwrap_or(self.context);
+            pairs_in_window(self.query, self.context, window)
+        } else {
+            self.query as f64 * self.context as f64
         }
     }
 

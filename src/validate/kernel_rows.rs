@@ -131,7 +131,7 @@ fn attention(
     let dtype = row.text("dtype");
     let kv = dtype.split_once("/kv ").map_or(dtype, |(_, kv)| kv);
     let (heads, kv_heads) = (row.count("heads")?, row.count("kv_heads")?);
-    if kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
+    if !heads.is_multiple_of(kv_heads) {
         return Err(format!(
             "unsupported: {kv_heads} key/value heads for {heads}"
         ));
