@@ -29,188 +29,126 @@ use Rates::{Chip, Unit, Unknown};
 /// Chips of an architecture of one design: those launched from a year on, or only these boards.
 struct Design(&'static str, u16, &'static [&'static str], Rates);
 
+/// All chips of an architecture.
+const fn all(architecture: &'static str, unit: [f64; 8]) -> Design {
+    since(architecture, 0, unit)
+}
+
+/// Its chips from a year on.
+const fn since(architecture: &'static str, year: u16, unit: [f64; 8]) -> Design {
+    Design(architecture, year, &[], Unit(unit))
+}
+
+/// Only these boards of it.
+const fn only(
+    architecture: &'static str,
+    boards: &'static [&'static str],
+    unit: [f64; 8],
+) -> Design {
+    Design(architecture, 0, boards, Unit(unit))
+}
+
 /// NVIDIA: two for each lane, and dense tensor operations with FP32 accumulation, which GeForce
 /// cards do at half the rate (whitepapers of the architectures).
 const NVIDIA: &[Design] = &[
-    Design("fermi", 0, &[], Unit([8., 64., 0., 0., 0., 0., 0., 0.])),
-    Design("kepler", 0, &[], Unit([128., 384., 0., 0., 0., 0., 0., 0.])),
-    Design("maxwell", 0, &[], Unit([8., 256., 0., 0., 0., 0., 0., 0.])),
-    Design(
+    all("fermi", [8., 64., 0., 0., 0., 0., 0., 0.]),
+    all("kepler", [128., 384., 0., 0., 0., 0., 0., 0.]),
+    all("maxwell", [8., 256., 0., 0., 0., 0., 0., 0.]),
+    all("pascal", [8., 256., 0., 0., 0., 0., 1024., 0.]),
+    only(
         "pascal",
-        0,
-        &[],
-        Unit([8., 256., 0., 0., 0., 0., 1024., 0.]),
-    ),
-    Design(
-        "pascal",
-        0,
         &["p100-pcie-16gb", "p100-sxm2-16gb"],
-        Unit([64., 128., 0., 256., 0., 0., 0., 0.]),
+        [64., 128., 0., 256., 0., 0., 0., 0.],
     ),
-    Design(
-        "volta",
-        0,
-        &[],
-        Unit([64., 128., 0., 1024., 0., 0., 0., 0.]),
-    ),
-    Design(
-        "turing",
-        0,
-        &[],
-        Unit([4., 128., 0., 1024., 0., 0., 2048., 0.]),
-    ),
-    Design(
-        "turing-geforce",
-        0,
-        &[],
-        Unit([4., 128., 0., 512., 0., 0., 2048., 0.]),
-    ),
-    Design(
-        "ampere",
-        0,
-        &[],
-        Unit([64., 128., 1024., 2048., 2048., 0., 4096., 0.]),
-    ),
+    all("volta", [64., 128., 0., 1024., 0., 0., 0., 0.]),
+    all("turing", [4., 128., 0., 1024., 0., 0., 2048., 0.]),
+    all("turing-geforce", [4., 128., 0., 512., 0., 0., 2048., 0.]),
+    all("ampere", [64., 128., 1024., 2048., 2048., 0., 4096., 0.]),
     // GA10B has the tensor cores of a GA100 and the lanes of a GA102.
-    Design(
+    only(
         "ampere",
-        0,
         &["jetson-agx-orin"],
-        Unit([0., 256., 1024., 2048., 2048., 0., 4096., 0.]),
+        [0., 256., 1024., 2048., 2048., 0., 4096., 0.],
     ),
-    Design(
-        "ampere-rtx",
-        0,
-        &[],
-        Unit([4., 256., 512., 1024., 1024., 0., 2048., 0.]),
-    ),
+    all("ampere-rtx", [4., 256., 512., 1024., 1024., 0., 2048., 0.]),
     // Sold to one cloud, with the tensor cores at half their rate.
-    Design(
+    only(
         "ampere-rtx",
-        0,
         &["a10g"],
-        Unit([4., 256., 256., 512., 512., 0., 1024., 0.]),
+        [4., 256., 256., 512., 512., 0., 1024., 0.],
     ),
-    Design(
+    all(
         "ampere-geforce",
-        0,
-        &[],
-        Unit([4., 256., 256., 512., 512., 0., 2048., 0.]),
+        [4., 256., 256., 512., 512., 0., 2048., 0.],
     ),
-    Design(
-        "ada",
-        0,
-        &[],
-        Unit([4., 256., 512., 1024., 1024., 2048., 2048., 0.]),
-    ),
+    all("ada", [4., 256., 512., 1024., 1024., 2048., 2048., 0.]),
     // The same: half of an L40S on the same die.
-    Design(
+    only(
         "ada",
-        0,
         &["l40"],
-        Unit([4., 256., 256., 512., 512., 1024., 1024., 0.]),
+        [4., 256., 256., 512., 512., 1024., 1024., 0.],
     ),
-    Design(
+    all(
         "ada-geforce",
-        0,
-        &[],
-        Unit([4., 256., 256., 512., 512., 1024., 2048., 0.]),
+        [4., 256., 256., 512., 512., 1024., 2048., 0.],
     ),
-    Design(
+    all(
         "hopper",
-        0,
-        &[],
-        Unit([128., 256., 2048., 4096., 4096., 8192., 8192., 0.]),
+        [128., 256., 2048., 4096., 4096., 8192., 8192., 0.],
     ),
     // Cut for export: FP64 of the one, FP64 and tensor cores of the other, whose FP64 is
     // printed as 1 TFLOP/s, which is between 4 and 8 a clock.
-    Design(
+    only(
         "hopper",
-        0,
         &["h800-sxm-80gb"],
-        Unit([4., 256., 2048., 4096., 4096., 8192., 8192., 0.]),
+        [4., 256., 2048., 4096., 4096., 8192., 8192., 0.],
     ),
-    Design(
+    only(
         "hopper",
-        0,
         &["h20-96gb"],
-        Unit([8., 256., 512., 1024., 1024., 2048., 2048., 0.]),
+        [8., 256., 512., 1024., 1024., 2048., 2048., 0.],
     ),
-    Design(
+    all(
         "blackwell",
-        0,
-        &[],
-        Unit([128., 256., 4096., 8192., 8192., 16384., 16384., 32768.]),
+        [128., 256., 4096., 8192., 8192., 16384., 16384., 32768.],
     ),
     // Blackwell Ultra: half as much FP4 again, hardly any FP64, and INT8 on the lanes alone.
-    Design(
+    since(
         "blackwell",
         2025,
-        &[],
-        Unit([4., 256., 4096., 8192., 8192., 16384., 512., 49152.]),
+        [4., 256., 4096., 8192., 8192., 16384., 512., 49152.],
     ),
-    Design(
+    all(
         "blackwell-rtx",
-        0,
-        &[],
-        Unit([4., 256., 512., 1024., 1024., 2048., 2048., 4096.]),
+        [4., 256., 512., 1024., 1024., 2048., 2048., 4096.],
     ),
-    Design(
+    all(
         "blackwell-geforce",
-        0,
-        &[],
-        Unit([4., 256., 256., 512., 512., 1024., 2048., 4096.]),
+        [4., 256., 256., 512., 512., 1024., 2048., 4096.],
     ),
 ];
 
 /// AMD (white papers of CDNA 1 to 4: FLOP a clock and compute unit), Intel and Apple (128 lanes of
 /// a core).
 const OTHER_GPUS: &[Design] = &[
-    Design("gcn", 0, &[], Unit([8., 128., 0., 256., 0., 0., 0., 0.])),
-    Design(
-        "cdna",
-        2020,
-        &[],
-        Unit([64., 128., 0., 1024., 512., 0., 1024., 0.]),
-    ),
-    Design(
-        "cdna",
-        2021,
-        &[],
-        Unit([128., 128., 0., 1024., 1024., 0., 1024., 0.]),
-    ),
-    Design(
+    all("gcn", [8., 128., 0., 256., 0., 0., 0., 0.]),
+    since("cdna", 2020, [64., 128., 0., 1024., 512., 0., 1024., 0.]),
+    since("cdna", 2021, [128., 128., 0., 1024., 1024., 0., 1024., 0.]),
+    since(
         "cdna",
         2023,
-        &[],
-        Unit([128., 256., 1024., 2048., 2048., 4096., 4096., 0.]),
+        [128., 256., 1024., 2048., 2048., 4096., 4096., 0.],
     ),
-    Design(
+    since(
         "cdna",
         2025,
-        &[],
-        Unit([128., 256., 0., 4096., 4096., 8192., 8192., 16384.]),
+        [128., 256., 0., 4096., 4096., 8192., 8192., 16384.],
     ),
     // No matrix cores; RDNA 3 issues two operations at once.
-    Design(
-        "rdna",
-        2020,
-        &[],
-        Unit([8., 128., 0., 256., 0., 0., 512., 0.]),
-    ),
-    Design(
-        "rdna",
-        2022,
-        &[],
-        Unit([8., 256., 0., 512., 512., 0., 512., 0.]),
-    ),
-    Design(
-        "xe2",
-        0,
-        &[],
-        Unit([0., 256., 0., 2048., 2048., 0., 4096., 0.]),
-    ),
-    Design("apple", 0, &[], Unit([0., 256., 0., 256., 0., 0., 0., 0.])),
+    since("rdna", 2020, [8., 128., 0., 256., 0., 0., 512., 0.]),
+    since("rdna", 2022, [8., 256., 0., 512., 512., 0., 512., 0.]),
+    all("xe2", [0., 256., 0., 2048., 2048., 0., 4096., 0.]),
+    all("apple", [0., 256., 0., 256., 0., 0., 0., 0.]),
 ];
 
 /// FLOP a clock of an array of 128 x 128, and of one of 256 x 256.
@@ -222,42 +160,28 @@ const HIDDEN: &str = "neither a clock nor the products of a cycle are published"
 
 /// Accelerators: systolic arrays of so many products a clock.
 const ACCELERATORS: &[Design] = &[
-    Design("tpu", 2015, &[], Unit([0., 0., 0., 0., 0., 0., LARGE, 0.])),
-    Design(
-        "tpu",
-        2017,
-        &[],
-        Unit([0., 2048., 0., 0., ARRAY, 0., 0., 0.]),
-    ),
-    Design(
-        "tpu",
-        2018,
-        &[],
-        Unit([0., 2048., 0., 0., 2. * ARRAY, 0., 0., 0.]),
-    ),
-    Design(
+    since("tpu", 2015, [0., 0., 0., 0., 0., 0., LARGE, 0.]),
+    since("tpu", 2017, [0., 2048., 0., 0., ARRAY, 0., 0., 0.]),
+    since("tpu", 2018, [0., 2048., 0., 0., 2. * ARRAY, 0., 0., 0.]),
+    since(
         "tpu",
         2020,
-        &[],
-        Unit([0., 0., 0., 0., 4. * ARRAY, 0., 4. * ARRAY, 0.]),
+        [0., 0., 0., 0., 4. * ARRAY, 0., 4. * ARRAY, 0.],
     ),
-    Design(
+    since(
         "tpu",
         2023,
-        &[],
-        Unit([0., 0., 0., 0., 4. * ARRAY, 4. * ARRAY, 8. * ARRAY, 0.]),
+        [0., 0., 0., 0., 4. * ARRAY, 4. * ARRAY, 8. * ARRAY, 0.],
     ),
-    Design(
+    since(
         "tpu",
         2024,
-        &[],
-        Unit([0., 0., 0., 0., 4. * LARGE, 4. * LARGE, 8. * LARGE, 0.]),
+        [0., 0., 0., 0., 4. * LARGE, 4. * LARGE, 8. * LARGE, 0.],
     ),
-    Design(
+    since(
         "tpu",
         2025,
-        &[],
-        Unit([0., 0., 0., 0., 4. * LARGE, 8. * LARGE, 0., 0.]),
+        [0., 0., 0., 0., 4. * LARGE, 8. * LARGE, 0., 0.],
     ),
     // Matrix engines beside tensor cores: two of 256 x 256, then eight.
     Design("gaudi", 2019, &[], Unknown(HIDDEN)),
@@ -284,38 +208,21 @@ const ACCELERATORS: &[Design] = &[
     ),
     // A tensor engine of 128 x 128 in each core (guides for NKI).
     Design("neuron", 2019, &[], Unknown(HIDDEN)),
-    Design(
+    since(
         "neuron",
         2022,
-        &[],
-        Unit([0., ARRAY / 4., ARRAY, ARRAY, ARRAY, ARRAY, 2. * ARRAY, 0.]),
+        [0., ARRAY / 4., ARRAY, ARRAY, ARRAY, ARRAY, 2. * ARRAY, 0.],
     ),
-    Design(
+    since(
         "neuron",
         2024,
-        &[],
-        Unit([0., ARRAY / 4., ARRAY, ARRAY, ARRAY, 2. * ARRAY, 0., 0.]),
+        [0., ARRAY / 4., ARRAY, ARRAY, ARRAY, 2. * ARRAY, 0., 0.],
     ),
-    Design(
-        "mtia",
-        2023,
-        &[],
-        Unit([0., 0., 0., 1024., 1024., 0., 2048., 0.]),
-    ),
-    Design(
-        "mtia",
-        2024,
-        &[],
-        Unit([0., 32., 0., 2048., 2048., 0., 4096., 0.]),
-    ),
+    since("mtia", 2023, [0., 0., 0., 1024., 1024., 0., 2048., 0.]),
+    since("mtia", 2024, [0., 32., 0., 2048., 2048., 0., 4096., 0.]),
     Design("maia", 0, &[], Unknown(HIDDEN)),
-    Design(
-        "ascend",
-        0,
-        &[],
-        Unit([0., 0., 0., 8192., 0., 0., 16384., 0.]),
-    ),
-    Design("ipu", 0, &[], Unit([0., 32., 0., 64., 0., 0., 0., 0.])),
+    all("ascend", [0., 0., 0., 8192., 0., 0., 16384., 0.]),
+    all("ipu", [0., 32., 0., 64., 0., 0., 0., 0.]),
 ];
 
 /// All of them.
@@ -360,6 +267,15 @@ impl Design {
     }
 }
 
+/// A peak that exceeds its limit is sparse, and one whose double does not is not held by it.
+fn is_at_most(peak: f64, limit: f64, place: &str) {
+    assert!(peak <= limit, "{place}");
+    assert!(
+        peak == 0.0 || 2.0 * peak > limit,
+        "{place}: its double would pass"
+    );
+}
+
 #[test]
 fn peaks_are_what_units_and_clock_give_and_sparse_ones_are_not() {
     for gpu in gpus() {
@@ -369,11 +285,7 @@ fn peaks_are_what_units_and_clock_give_and_sparse_ones_are_not() {
         for (format, limit) in FORMATS.into_iter().zip(limits) {
             let peak = gpu.compute.peak.of(format);
             let place = format!("{}, {format:?}: {peak:e} of {limit:e}", gpu.name);
-            assert!(peak <= limit, "{place}");
-            assert!(
-                peak == 0.0 || 2.0 * peak > limit,
-                "{place}: its double would pass"
-            );
+            is_at_most(peak, limit, &place);
         }
     }
 }
@@ -419,11 +331,7 @@ fn peaks_of_cpus_are_what_cores_and_clock_give() {
             // Printed with three digits.
             let limit = 1.01 * flop * cycles;
             let place = format!("{}: {peak:e} of {limit:e}", cpu.name);
-            assert!(peak <= limit, "{place}");
-            assert!(
-                peak == 0.0 || 2.0 * peak > limit,
-                "{place}: its double would pass"
-            );
+            is_at_most(peak, limit, &place);
         }
     }
 }
